@@ -1,0 +1,59 @@
+# One verb a line: `make help` prints them. Everything lands in .venv; nothing outside this folder is changed.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-external check soak bench-import lock clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+demo: .venv/runtime ## the whole node with real products; ARGS='--fresh --exit --json FILE'
+	@$(BIN)/biaoshi demo $(ARGS)
+
+serve: .venv/runtime ## a node of your own; ARGS='--config FILE'
+	@$(BIN)/biaoshi serve $(ARGS)
+
+test: .venv/test ## the test suite
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-external: .venv/test ## the database tests against Debian's PostgreSQL 15
+	@$(BIN)/python -m tests.external -n 2 --dist loadgroup $(ARGS)
+
+check: .venv/test ## style, types, architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/architecture $(ARGS)
+
+soak: .venv/test ## kill -9 rounds during a 200,000-row import
+	@$(BIN)/python -m pytest tests/system/test_kills.py --rows 200000 --rounds 60 $(ARGS)
+
+bench-import: .venv/test ## a generated million rows by `biaoshi import`, beside a raw COPY of the same rows
+	@$(BIN)/python -m loadtest.bench_import $(ARGS)
+
+lock: ## new requirements.lock and requirements-test.lock (needs uv on the PATH)
+	uv pip compile pyproject.toml requirements/build.in --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml requirements/build.in --extra test -c requirements.lock --python-version 3.11 \
+	  --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	  -o requirements-test.lock
+
+clean: ## remove the virtual environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/runtime: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer with venv is needed: apt install git make python3-venv'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo 'installing …'
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch .venv/runtime
+
+.venv/test: .venv/runtime requirements-test.lock
+	@$(PIP) install --require-hashes -r requirements-test.lock
+	@touch .venv/test
