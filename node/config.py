@@ -1,0 +1,154 @@
+"""The node's settings: one TOML file, overridden by ``BIAOSHI_GROUP_NAME`` environment variables.
+
+Read once by the composition root; functions get values, never the settings. Every fault of a file is reported
+together. ``docs/configuration.md`` lists each setting and is tested against this file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from node.errors import Malformed
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class InvalidSettings(Malformed):
+    title_zh = "配置有误"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeSettings(_Group):
+    name: str = Field("biaoshi", description="the node's name in answers, logs and upward messages")
+    prefix: str = Field("88.101", description="the prefix the national node delegated to this node")
+    laboratory: bool = Field(False, description="count loopback, mark everything 实验数据; for ever")
+    workers: int = Field(2, ge=1, le=256, description="worker processes; one per core is a good start")
+
+
+class HttpSettings(_Group):
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 or :: for the public")
+    port: Port = Field(8000, description="HTTP port")
+    header_seconds: Seconds = Field(30, description="a connection's time to its first complete request head")
+    idle_seconds: Seconds = Field(75, description="a kept-alive connection's time between requests")
+    body_seconds: Seconds = Field(30, description="longest wait for the next piece of a request body")
+    connections: int = Field(4096, ge=1, description="open connections per worker")
+    connections_per_source: int = Field(256, ge=1, description="open connections per client address and worker")
+    body_bytes: int = Field(1 << 20, ge=1024, description="largest request body, bulk bodies excepted")
+    trusted_proxies: tuple[Network, ...] = Field((), description="networks whose X-Forwarded-For is believed")
+    allow_list: tuple[Network, ...] = Field(
+        (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
+        description="networks exempt from the per-source bounds",
+    )
+
+
+class DatabaseSettings(_Group):
+    url: str | None = Field(None, description="PostgreSQL 15 or newer; without it the embedded one is used")
+    reader_url: str | None = Field(None, description="where the resolver reads, for example a replica")
+    data_dir: Path | None = Field(None, description="directory of the embedded PostgreSQL")
+    pool: int = Field(6, ge=2, le=100, description="connections per worker for the writer")
+    seconds: Seconds = Field(10, description="deadline of an ordinary statement")
+
+
+class ResolverSettings(_Group):
+    cache_entries: int = Field(200_000, ge=1000, description="answers kept per worker")
+    missing_entries: int = Field(50_000, ge=100, description="not-found answers kept per worker")
+    missing_seconds: Seconds = Field(10, description="how long a not-found answer is kept")
+    stale_seconds: Seconds = Field(86_400, description="oldest answer given while the database is away")
+    lookup_seconds: Seconds = Field(2, description="deadline of one look-up")
+
+
+class RegistrySettings(_Group):
+    token_hours: float = Field(24, gt=0, description="life of a token unless it asks for less")
+    enable_verified: bool = Field(True, description="a prefix the national node verified is enabled at once")
+    chunk_rows: int = Field(5_000, ge=10, le=50_000, description="rows of a bulk registration per transaction")
+    batch_bytes: int = Field(8 << 30, ge=1024, description="largest body of a bulk registration")
+
+
+class NationalSettings(_Group):
+    url: str | None = Field(None, description="the national top-level node's interface; none: reports wait")
+    access_key: str = Field("", description="AccessKey issued by the national node")
+    secret_key: str = Field("", repr=False, description="SecretKey issued by the national node")
+    heartbeat_seconds: Seconds = Field(30, description="time between heartbeats")
+    poll_seconds: Seconds = Field(2, description="time between looks for verification results")
+    deadline_seconds: Seconds = Field(10, description="deadline of one delivery")
+
+
+class CountingSettings(_Group):
+    never: tuple[Network, ...] = Field(
+        (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
+        description="networks whose resolutions never count; a laboratory node counts loopback",
+    )
+    flush_seconds: Seconds = Field(2, description="time between writes of the counters")
+
+
+class LogSettings(_Group):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")
+    requests: bool = Field(True, description="one line per request")
+
+
+class Settings(BaseSettings):
+    """All groups; attribute names are the TOML tables and the first word of the environment names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BIAOSHI_", env_nested_delimiter="_", env_nested_max_split=1, extra="forbid", frozen=True
+    )
+
+    node: NodeSettings = NodeSettings()
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    resolver: ResolverSettings = ResolverSettings()
+    registry: RegistrySettings = RegistrySettings()
+    national: NationalSettings = NationalSettings()
+    counting: CountingSettings = CountingSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """Settings from the file (if any) and the environment; the environment wins.
+
+    Raises ``InvalidSettings`` with every fault in ``faults``, each naming its setting.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidSettings(f"{path} cannot be read: {error}", faults=[str(error)]) from None
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise InvalidSettings("the settings have faults: " + "; ".join(faults), faults=faults) from None
+
+
+def data_home() -> Path:
+    """Where the node keeps its data by default: the user's data home, for root the system's."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/biaoshi")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "biaoshi"
