@@ -1,0 +1,130 @@
+"""PostgreSQL: pools bound to a role, transactions, and a listener that finds its way back.
+
+Nothing here knows a table. A lost or silent database is always ``DatabaseAway``; what a constraint means is
+said where the statement stands (``registry/store.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import asyncpg
+import structlog
+from asyncpg import Connection as Connection
+from asyncpg import Pool as Pool
+
+from node.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+# What asyncpg raises when the server is gone, going, starting, full or silent.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.InterfaceError,
+)
+
+
+class DatabaseAway(Unavailable):
+    title_zh = "数据库暂时不可用"
+
+
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """Translate a lost or silent database into ``DatabaseAway``."""
+    try:
+        yield
+    except AWAY as error:
+        raise DatabaseAway("the database does not answer", cause=type(error).__name__) from error
+
+
+async def open_pool(url: str, role: str, *, size: int, seconds: float, name: str) -> Pool:
+    """A pool whose sessions act as ``role``. Raises ``DatabaseAway``."""
+    with database_errors():
+        pool: Pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            command_timeout=seconds,
+            timeout=seconds,
+            server_settings={"role": role, "application_name": name, "jit": "off", "timezone": "UTC"},
+        )
+        return pool
+
+
+@contextlib.asynccontextmanager
+async def transaction(pool: Pool, seconds: float = 5.0) -> AsyncIterator[Connection]:
+    """One transaction on a pooled connection, acquired within ``seconds``. Raises ``DatabaseAway``."""
+    with database_errors():
+        async with pool.acquire(timeout=seconds) as connection, connection.transaction():
+            yield connection
+
+
+class Listener:
+    """LISTEN on one channel of the primary, for as long as it runs.
+
+    ``on_lost`` is called when notices may be missed from now on, ``on_resumed`` when the channel is heard
+    again: between the two the caller trusts nothing that it heard before.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        channel: str,
+        *,
+        on_notice: Callable[[str], None],
+        on_lost: Callable[[], None],
+        on_resumed: Callable[[], None],
+        probe_seconds: float = 2.0,
+    ) -> None:
+        self._url = url
+        self._channel = channel
+        self._on_notice = on_notice
+        self._on_lost = on_lost
+        self._on_resumed = on_resumed
+        self._probe_seconds = probe_seconds
+
+    async def run(self) -> None:
+        """Listen until cancelled; every loss is followed by a new attempt, at most a second apart."""
+        pause = 0.05
+        while True:
+            try:
+                await self._listen()
+            except AWAY as error:
+                log.warning("listener_lost", channel=self._channel, cause=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(
+            self._url,
+            timeout=5,
+            server_settings={"role": "biaoshi_reader", "application_name": "biaoshi listener"},
+        )
+        gone = asyncio.Event()
+        connection.add_termination_listener(lambda _: gone.set())
+        try:
+            await connection.add_listener(self._channel, lambda *heard: self._on_notice(str(heard[3])))
+            self._on_resumed()
+            try:
+                await self._probe_until(connection, gone)
+            finally:
+                self._on_lost()
+        finally:
+            connection.terminate()
+
+    async def _probe_until(self, connection: Connection, gone: asyncio.Event) -> None:
+        # A server that vanished without closing the socket shows only through a question it does not answer.
+        while not gone.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), self._probe_seconds)
+                return
+            await connection.execute("SELECT 1", timeout=self._probe_seconds)

@@ -1,0 +1,28 @@
+"""What a node knows about itself, and since when: its id and whether it is a laboratory."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+import asyncpg
+
+from node.sql import statements_beside
+
+_SQL = statements_beside(__file__)
+
+
+async def found(url: str, *, laboratory: bool, at: datetime) -> bool:
+    """Found the node at its first start; returns whether it is a laboratory.
+
+    A laboratory node (实验数据) stays one whatever is asked later; an ordinary node may become one.
+    """
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.execute(_SQL["found_node"], uuid4(), laboratory, at)
+        if laboratory:
+            await connection.execute(_SQL["become_laboratory"])
+        state = await connection.fetchrow(_SQL["node_state"])
+        return bool(state["laboratory"])
+    finally:
+        await connection.close()

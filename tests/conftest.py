@@ -1,0 +1,93 @@
+"""PostgreSQL for the tests: one embedded server a session, one migrated template, one clone a test.
+
+``BIAOSHI_DATABASE_URL`` names another server to test against (``make test-external``); its login must be a
+superuser, for the tests create and drop databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from node import embedded
+from node.database import Pool, open_pool
+from node.migrate import migrate
+
+# What a test database need not do is survive a power cut.
+_QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that takes a database is a database test, whether it says so or not."""
+    for item in items:
+        if {"database_url", "server_url"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.database)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[Callable[[str], str]]:
+    """A function from a database's name to its URL on the server under test."""
+    external = os.environ.get("BIAOSHI_DATABASE_URL")
+    if external:
+        parts = urlsplit(external)
+        yield lambda name: urlunsplit(parts._replace(path=f"/{name}"))
+        return
+    with tempfile.TemporaryDirectory(prefix="biaoshi-test-") as folder, asyncio.Runner() as runner:
+        Path(folder).chmod(0o755)
+        running = embedded.start(Path(folder) / "pg", settings=_QUICK)
+        server = runner.run(running.__aenter__())
+        try:
+            yield server.url
+        finally:
+            runner.run(running.__aexit__(None, None, None))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url: Callable[[str], str]) -> Iterator[str]:
+    """The name of a database with the newest schema and no rows."""
+    name = f"template_{uuid4().hex[:12]}"
+    asyncio.run(_execute(server_url("postgres"), f'CREATE DATABASE "{name}"'))
+    asyncio.run(migrate(server_url(name)))
+    yield name
+    asyncio.run(_execute(server_url("postgres"), f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture
+async def database_url(server_url: Callable[[str], str], template_database: str) -> AsyncIterator[str]:
+    """A fresh database with the newest schema, dropped after the test."""
+    name = f"test_{uuid4().hex[:12]}"
+    await _execute(server_url("postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+    yield server_url(name)
+    await _execute(server_url("postgres"), f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool that may do what the writer may do."""
+    pool = await open_pool(database_url, "biaoshi_writer", size=10, seconds=10, name="test writer")
+    yield pool
+    pool.terminate()
+
+
+@pytest.fixture
+async def reader_pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool that may do what the resolver may do."""
+    pool = await open_pool(database_url, "biaoshi_reader", size=4, seconds=10, name="test reader")
+    yield pool
+    pool.terminate()
