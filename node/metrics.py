@@ -1,0 +1,43 @@
+"""Prometheus metrics every process shares, and their page.
+
+With several workers each process writes its numbers into a common directory (``PROMETHEUS_MULTIPROC_DIR``, set
+by the supervisor before anything is imported), so that whichever worker answers shows the sum of all.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+REQUESTS = Counter("biaoshi_http_requests_total", "HTTP requests answered", ["family", "method", "status"])
+LATENCY = Histogram(
+    "biaoshi_http_request_seconds",
+    "Time from request head to answer",
+    ["family"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+
+
+def family_of(path: str) -> str:
+    """A bounded label for a path: paths of identifiers are without number."""
+    if path.startswith("/v1/"):
+        return "v1"
+    if path.startswith("/api/"):
+        return "handle_json"
+    if path.startswith(("/healthz", "/readyz", "/metrics")):
+        return "observe"
+    return "proxy"
+
+
+def page() -> bytes:
+    """All metrics in the text format: of every worker when there are several."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no annotation here
+        return generate_latest(registry)
+    return generate_latest(REGISTRY)

@@ -1,0 +1,314 @@
+"""Routes on aiohttp: who asks, what they may, what they send, what they get, and every refusal as a problem.
+
+The middlewares are one visible list (``MIDDLEWARES``), outermost first: ``observe`` gives each request its id,
+its log line and its metrics; ``render_errors`` turns errors into problem+json. Handlers never see either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from node import metrics, problem
+from node.auth import Account, NotAllowed, may_ever
+from node.client_address import Network, client_address
+from node.errors import Internal, Malformed, NodeError, NotFound
+from node.routes import Call, NotSignedIn, Reply, Route, Upload
+
+log = structlog.get_logger("request")
+
+Authenticate = Callable[[str], Awaitable[Account]]
+Clock = Callable[[], datetime]
+
+SOURCE = web.RequestKey("source", str)
+REQUEST_ID = web.RequestKey("request_id", str)
+CALLER = web.RequestKey("caller", str)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
+
+class InvalidInput(Malformed):
+    title_zh = "输入有误"
+
+
+class UnsupportedMediaType(Malformed):
+    title_zh = "不支持的内容类型"
+
+
+class BodyTooLarge(Malformed):
+    title_zh = "请求体过大"
+
+
+class BodyTooSlow(Malformed):
+    title_zh = "请求体传输过慢"
+
+
+class BodyBroken(Malformed):
+    title_zh = "请求体不完整"
+
+
+class NoSuchPath(NotFound):
+    title_zh = "没有这个地址"
+
+
+class MethodNotSupported(Malformed):
+    title_zh = "不支持的方法"
+
+
+class UnexpectedFailure(Internal):
+    title_zh = "内部错误"
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """What the adapter needs to know: bytes, seconds, networks."""
+
+    body_bytes: int = 1 << 20
+    body_seconds: float = 30.0
+    trusted_proxies: tuple[Network, ...] = ()
+    log_requests: bool = True
+
+
+WEB_SETTINGS = web.AppKey("web_settings", WebSettings)
+
+
+def make_app(
+    routes: Iterable[Route], *, authenticate: Authenticate, clock: Clock, settings: WebSettings | None = None
+) -> web.Application:
+    """An application of these routes; other parts may add their own aiohttp routes to its router."""
+    settings = settings or WebSettings()
+    app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.body_bytes)
+    app[WEB_SETTINGS] = settings
+    for route in routes:
+        app.router.add_route(route.method, route.path, _adapter(route, authenticate, clock, settings))
+    return app
+
+
+# Middlewares --------------------------------------------------------------------------------------
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    """Request id, client address, one log line, one latency observation."""
+    began = time.perf_counter()
+    settings = request.app[WEB_SETTINGS]
+    given = request.headers.get("X-Request-Id", "")
+    request[REQUEST_ID] = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    request[SOURCE] = client_address(
+        request.remote or "",
+        ",".join(request.headers.getall("X-Forwarded-For", ())),
+        settings.trusted_proxies,
+    )
+    status = 499  # the client went away before an answer
+    try:
+        response = await handler(request)
+        status = response.status
+        if not response.prepared:
+            response.headers["X-Request-Id"] = request[REQUEST_ID]
+    finally:
+        seconds = time.perf_counter() - began
+        family = metrics.family_of(request.path)
+        metrics.REQUESTS.labels(
+            family, request.method if request.method in metrics.METHODS else "other", status
+        ).inc()
+        metrics.LATENCY.labels(family).observe(seconds)
+        if settings.log_requests:
+            log.info(
+                "request",
+                request_id=request[REQUEST_ID],
+                method=request.method,
+                path=request.path[:512],
+                status=status,
+                milliseconds=round(seconds * 1000, 2),
+                source=request[SOURCE],
+                caller=request.get(CALLER, ""),
+            )
+    return response
+
+
+@web.middleware
+async def render_errors(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    """Errors as problem+json; an unforeseen one is logged with its traceback and told without it."""
+    try:
+        return await handler(request)
+    except NodeError as error:
+        return problem_response(request, error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem_response(request, _of_http(error), error.headers.get("Allow"))
+    except (asyncio.CancelledError, ConnectionResetError):
+        raise
+    except Exception:
+        log.exception("unexpected_failure", request_id=request[REQUEST_ID], path=request.path[:512])
+        return problem_response(request, UnexpectedFailure("the node failed; the request id finds the reason"))
+
+
+MIDDLEWARES = (observe, render_errors)
+
+
+def problem_response(request: web.Request, error: NodeError, allow: str | None = None) -> web.Response:
+    """One error as a response."""
+    headers = problem.headers_of(error)
+    if allow:
+        headers["Allow"] = allow
+    return web.Response(
+        body=problem.problem(error, request[REQUEST_ID]),
+        status=problem.status_of(error),
+        headers=headers,
+        content_type=problem.CONTENT_TYPE,
+    )
+
+
+def _of_http(error: web.HTTPException) -> NodeError:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return MethodNotSupported(f"{error.method[:16]} is not supported here", allowed=sorted(error.allowed_methods))
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return BodyTooLarge("the request body is larger than allowed")
+    if error.status == 404:
+        return NoSuchPath("there is nothing at this address")
+    return InvalidInput(f"the request cannot be served: {error.reason}")
+
+
+# From request to handler and back -----------------------------------------------------------------
+
+
+def _adapter(
+    route: Route, authenticate: Authenticate, clock: Clock, settings: WebSettings
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    body_model = route.body if isinstance(route.body, type) else None
+    upload = route.body if isinstance(route.body, Upload) else None
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller = None
+        if route.action is not None:
+            caller = await authenticate(bearer_token(request))
+            request[CALLER] = caller.name
+            if not may_ever(caller, route.action):
+                raise NotAllowed(f"{caller.role} may not do {route.action}", action=str(route.action))
+        inputs: dict[str, BaseModel] = {}
+        if route.query is not None:
+            inputs["query"] = parse_query(request, route.query)
+        elif request.query:
+            raise InvalidInput("this operation takes no query parameters", faults=_unknown(request.query))
+        if body_model is not None:
+            inputs["body"] = await parse_body(request, body_model, settings)
+        elif upload is not None and request.content_type not in upload.media_types:
+            raise UnsupportedMediaType(
+                f"send one of {', '.join(upload.media_types)}", found=request.content_type[:100]
+            )
+        call = Call(request=request, caller=caller, at=clock(), source=request[SOURCE])
+        return await render(request, await route.handler(call, **inputs))
+
+    return handle
+
+
+def bearer_token(request: web.Request) -> str:
+    """The token of the Authorization header. Raises ``NotSignedIn``."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotSignedIn("sign in first: send a token as Authorization: Bearer …")
+    return token.strip()
+
+
+def parse_query(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    """The query as the model. Raises ``InvalidInput`` with every fault."""
+    repeated = sorted({key for key in request.query if len(request.query.getall(key)) > 1})
+    if repeated:
+        raise InvalidInput(
+            "query parameters stand more than once",
+            faults=[{"field": key, "code": "repeated", "message": "given more than once"} for key in repeated],
+        )
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise InvalidInput("the query has faults", faults=faults_of(error)) from None
+
+
+async def parse_body(request: web.Request, model: type[BaseModel], settings: WebSettings) -> BaseModel:
+    """The JSON body as the model. Raises ``UnsupportedMediaType``, ``InvalidInput`` and the ``Body…`` errors."""
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType("send application/json", found=request.content_type[:100])
+    body = b"".join([block async for block in body_blocks(request, settings.body_bytes, settings.body_seconds)])
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidInput("the body has faults", faults=faults_of(error)) from None
+
+
+async def body_blocks(request: web.Request, limit: int, seconds: float) -> AsyncIterator[bytes]:
+    """The body piece by piece: at most ``limit`` bytes, each piece within ``seconds``.
+
+    Raises ``BodyTooLarge``, ``BodyTooSlow``, ``BodyBroken``.
+    """
+    if request.content_length is not None and request.content_length > limit:
+        raise BodyTooLarge(f"the body may hold {limit} bytes", limit=limit)
+    total = 0
+    while True:
+        try:
+            block = await asyncio.wait_for(request.content.readany(), seconds)
+        except TimeoutError:
+            raise BodyTooSlow(f"no byte of the body came for {seconds:g} s", seconds=seconds) from None
+        except (web.RequestPayloadError, ConnectionResetError, ValueError) as error:
+            raise BodyBroken("the body ended before its announced end", cause=type(error).__name__) from None
+        if not block:
+            return
+        total += len(block)
+        if total > limit:
+            raise BodyTooLarge(f"the body may hold {limit} bytes", limit=limit)
+        yield block
+
+
+def faults_of(error: ValidationError) -> list[dict[str, str]]:
+    """Every fault of a model: field (dotted path), code, message; never the value that was sent."""
+    return [
+        {
+            "field": ".".join(str(part) for part in fault["loc"]) or "(body)",
+            "code": fault["type"],
+            "message": fault["msg"],
+        }
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _unknown(names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"field": name[:100], "code": "unknown", "message": "unknown parameter"} for name in names]
+
+
+async def render(request: web.Request, reply: Reply) -> web.StreamResponse:
+    """A reply as a response; streams are sent as they come."""
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
+    if reply.content is None:
+        return web.Response(status=reply.status, headers=headers)
+    if isinstance(reply.content, BaseModel):
+        return web.Response(
+            body=reply.content.model_dump_json(by_alias=True).encode(),
+            status=reply.status,
+            headers=headers,
+            content_type=reply.content_type,
+        )
+    if isinstance(reply.content, bytes):
+        return web.Response(
+            body=reply.content,
+            status=reply.status,
+            headers=headers,
+            content_type=reply.content_type,
+            charset="utf-8",
+        )
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    response.content_type = reply.content_type
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    await response.prepare(request)
+    async for block in reply.content:
+        await response.write(block)
+    await response.write_eof()
+    return response
