@@ -1,0 +1,69 @@
+"""Attribute: one typed column of a data template, and the numbers that bound it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+FIRST_INDEX = 2000
+"""Indexes of ordinary attributes start here; 100 to 1999 are the node's (SNMS keeps 1000, 1001 and 1999)."""
+LAST_INDEX = 2**31 - 1
+LAST_LOW_INDEX = 99
+WELL_KNOWN_TYPES = frozenset({"URL", "EMAIL", "DESC"})
+"""Handle types whose attributes may take an index from 1 to ``LAST_LOW_INDEX``, where Handle clients look."""
+
+DEFAULT_MAX_LENGTH = 255
+LONGEST_STRING = 8192
+LONGEST_INDEXED = 255
+"""Characters of a unique or listed value: PostgreSQL bounds the entries of the index it stands in."""
+
+
+class Kind(StrEnum):
+    STRING = "string"
+    NUMBER = "number"
+    DATE = "date"
+    BOOLEAN = "boolean"
+    ENUM = "enum"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What a template says about one attribute. Only a ``Template`` proves that it makes sense.
+
+    ``type`` is the type of the Handle value, the name in capitals if left empty; ``index`` its index, 0 to have
+    the template assign the next free one. Lengths are in characters and for strings only. ``minimum`` and
+    ``maximum`` are included; they are texts of the attribute's own kind (number or date), so that nothing is
+    rounded. ``pattern`` is of the subset in ``registry.patterns`` and matches the whole value. ``unique``: no
+    two identifiers of a prefix have the same value; ``listed``: identifiers can be found by it.
+    """
+
+    name: str
+    title_zh: str
+    title_en: str = ""
+    kind: Kind = Kind.STRING
+    index: int = 0
+    type: str = ""
+    required: bool = False
+    unique: bool = False
+    listed: bool = False
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    pattern: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def longest(self) -> int:
+        """Characters of a string value at most."""
+        return DEFAULT_MAX_LENGTH if self.max_length is None else self.max_length
+
+    @property
+    def is_url(self) -> bool:
+        """Whether browsers are sent to its values; clients compare types without case."""
+        return self.type.upper() == "URL"
+
+    @property
+    def indexed(self) -> bool:
+        """Whether its values stand in the side index."""
+        return self.unique or self.listed

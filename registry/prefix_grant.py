@@ -1,0 +1,168 @@
+"""A prefix as granted to an enterprise, and what every change of its state brings with it.
+
+Whoever changes the state of a prefix — reviewer, administrator, the national node's verdict, or the enterprise's own
+suspension — comes through ``move_prefix``: the row, its history and leaf, the message upward and the notice to the
+resolvers are written together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from node.database import Connection
+from node.identifier import Prefix
+from node.journal import Act, Actor, Message, record_act
+from node.notices import CHANNEL, Notice, NoticeKind
+from registry import transitions
+from registry.store import SQL
+from registry.transitions import EnterpriseState, PrefixState, Verb
+
+# The national node knows a prefix from the moment it is asked to verify it.
+_REPORTED = frozenset({PrefixState.REVIEWED, PrefixState.ENABLED, PrefixState.SUSPENDED, PrefixState.WITHDRAWN})
+
+# What an enterprise's fate does to its living prefixes; one that awaits verification is dealt with at its verdict.
+_FOLLOWING: dict[Verb, dict[PrefixState, Verb]] = {
+    Verb.SUSPEND: {PrefixState.ENABLED: Verb.SUSPEND},
+    Verb.RESUME: {PrefixState.SUSPENDED: Verb.RESUME},
+    Verb.CLOSE: {
+        PrefixState.APPLIED: Verb.REJECT,
+        PrefixState.VERIFIED: Verb.WITHDRAW,
+        PrefixState.ENABLED: Verb.WITHDRAW,
+        PrefixState.SUSPENDED: Verb.WITHDRAW,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixGrant:
+    """One row: a prefix in the hands of an enterprise, with what registration and reports need of the latter.
+
+    ``log_secret`` (32 bytes) keys the leaves of the prefix in the transparency log and leaves the registry never.
+    ``suspended_with_enterprise`` marks a suspension that ends together with the enterprise's.
+    """
+
+    prefix_id: int
+    prefix: Prefix
+    enterprise_id: UUID
+    state: PrefixState
+    purpose: str
+    reason: str
+    suspended_with_enterprise: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    enterprise_name: str
+    credit_code: str
+    enterprise_state: EnterpriseState
+    log_secret: bytes = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What history keeps of it."""
+        return {
+            "prefix": self.prefix.key,
+            "enterprise_id": str(self.enterprise_id),
+            "state": str(self.state),
+            "purpose": self.purpose,
+            "reason": self.reason,
+            "suspended_with_enterprise": self.suspended_with_enterprise,
+            "version": self.version,
+        }
+
+    def report(self) -> Message | None:
+        """What the national node must know of this state, if anything."""
+        if self.state not in _REPORTED:
+            return None
+        body = {
+            "prefix": self.prefix.key,
+            "node_prefix": self.prefix.key.rpartition(".")[0],
+            "enterprise_id": str(self.enterprise_id),
+            "credit_code": self.credit_code,
+            "state": str(self.state),
+        }
+        return Message("prefix", f"prefix.{self.state}", body)
+
+
+def grant_of(row: Mapping[str, Any]) -> PrefixGrant:
+    """The grant of a row of the statements that join prefix and enterprise."""
+    return PrefixGrant(
+        prefix_id=row["prefix_id"],
+        prefix=Prefix.parse(row["prefix"]),
+        enterprise_id=row["enterprise_id"],
+        state=PrefixState(row["state"]),
+        purpose=row["purpose"],
+        reason=row["reason"],
+        suspended_with_enterprise=row["suspended_with_enterprise"],
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        enterprise_name=row["enterprise_name"],
+        credit_code=row["credit_code"],
+        enterprise_state=EnterpriseState(row["enterprise_state"]),
+        log_secret=row["log_secret"],
+    )
+
+
+async def move_prefix(
+    connection: Connection,
+    grant: PrefixGrant,
+    verb: Verb,
+    actor: Actor,
+    at: datetime,
+    reason: str = "",
+    *,
+    with_enterprise: bool = False,
+) -> PrefixGrant:
+    """Change the state of a locked row, with all traces. Raises ``TransitionRefused``, ``ReasonMissing``."""
+    state = transitions.step(transitions.PREFIX, verb, grant.state, reason)
+    moved = replace(
+        grant,
+        state=state,
+        reason=reason,
+        suspended_with_enterprise=with_enterprise and state is PrefixState.SUSPENDED,
+        version=grant.version + 1,
+        updated_at=at,
+    )
+    await connection.execute(
+        SQL["change_prefix"], moved.prefix_id, moved.state, moved.reason, moved.suspended_with_enterprise,
+        moved.version, at,
+    )  # fmt: skip
+    await trace_prefix(connection, grant, moved, verb, actor, at)
+    return moved
+
+
+async def trace_prefix(
+    connection: Connection, before: PrefixGrant | None, after: PrefixGrant, verb: Verb, actor: Actor, at: datetime
+) -> None:
+    """History, leaf, message upward and the notice to the resolvers."""
+    act = Act(
+        action=f"prefix.{verb}",
+        subject_kind="prefix",
+        subject_id=str(after.prefix_id),
+        before=before.to_json() if before else None,
+        after=after.to_json(),
+        reason=after.reason,
+    )
+    await record_act(connection, actor, act, at, after.report())
+    await connection.execute(SQL["announce"], CHANNEL, Notice(NoticeKind.PREFIX, after.prefix.key).encode())
+
+
+async def follow_enterprise(
+    connection: Connection, enterprise_id: UUID, verb: Verb, actor: Actor, at: datetime, reason: str
+) -> list[PrefixGrant]:
+    """Let the prefixes share the fate of their enterprise, whose row the transaction has locked and changed.
+
+    Suspension suspends the enabled ones; resumption resumes those and no others; closing withdraws all.
+    """
+    following = _FOLLOWING.get(verb, {})
+    moved = []
+    for row in await connection.fetch(SQL["lock_prefixes_of_enterprise"], enterprise_id) if following else ():
+        grant = grant_of(row)
+        own_verb = following.get(grant.state)
+        if own_verb is None or (own_verb is Verb.RESUME and not grant.suspended_with_enterprise):
+            continue
+        moved.append(await move_prefix(connection, grant, own_verb, actor, at, reason, with_enterprise=True))
+    return moved

@@ -1,0 +1,240 @@
+-- The writer's statements, by noun. Locks are taken in one order everywhere: enterprise, then prefix.
+
+-- Enterprises ---------------------------------------------------------------------------------------
+
+-- name: add_enterprise
+-- A draft; whoever else holds the credit code makes enterprise_credit_code_unique refuse it.
+INSERT INTO enterprise (enterprise_id, credit_code, name, name_en, division_code, industry_code, address, contact_name,
+                        contact_phone, contact_email, website, state, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+
+-- name: find_enterprise
+-- One enterprise as it stands.
+SELECT enterprise_id, credit_code, name, name_en, division_code, industry_code, address, contact_name, contact_phone,
+       contact_email, website, state, reason, version, created_at, updated_at
+FROM enterprise WHERE enterprise_id = $1
+
+-- name: lock_enterprise
+-- The same for a change; registrations that share the row wait until it is done.
+SELECT enterprise_id, credit_code, name, name_en, division_code, industry_code, address, contact_name, contact_phone,
+       contact_email, website, state, reason, version, created_at, updated_at
+FROM enterprise WHERE enterprise_id = $1 FOR NO KEY UPDATE
+
+-- name: share_enterprise
+-- The same for an act that needs the enterprise to stay as it is.
+SELECT enterprise_id, credit_code, name, name_en, division_code, industry_code, address, contact_name, contact_phone,
+       contact_email, website, state, reason, version, created_at, updated_at
+FROM enterprise WHERE enterprise_id = $1 FOR SHARE
+
+-- name: change_enterprise
+-- New facts, state and reason for a row that the transaction has locked.
+UPDATE enterprise SET credit_code = $2, name = $3, name_en = $4, division_code = $5, industry_code = $6, address = $7,
+       contact_name = $8, contact_phone = $9, contact_email = $10, website = $11, state = $12, reason = $13,
+       version = $14, updated_at = $15
+WHERE enterprise_id = $1
+
+-- name: holder_of_credit_code
+-- Who holds a credit code now, apart from the asking enterprise.
+SELECT enterprise_id FROM enterprise
+WHERE credit_code = $1 AND enterprise_id <> $2 AND state NOT IN ('rejected', 'closed')
+
+-- name: list_enterprises
+-- Oldest first, by keyset: the ids grow with time.
+SELECT enterprise_id, credit_code, name, name_en, division_code, industry_code, address, contact_name, contact_phone,
+       contact_email, website, state, reason, version, created_at, updated_at
+FROM enterprise
+WHERE enterprise_id > $1 AND ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR enterprise_id = $3)
+ORDER BY enterprise_id LIMIT $4
+
+-- Prefixes ------------------------------------------------------------------------------------------
+
+-- name: add_prefix
+-- An application; a prefix that is taken makes prefix_unique refuse it.
+INSERT INTO prefix (prefix, enterprise_id, state, purpose, log_secret, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $6)
+RETURNING prefix_id
+
+-- name: find_prefix
+-- The prefix as an account sees it: its own enterprise's row first, then the living one, then the newest.
+SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
+       p.version, p.created_at, p.updated_at, e.name AS enterprise_name, e.credit_code, e.state AS enterprise_state
+FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+WHERE p.prefix = $1
+ORDER BY p.enterprise_id IS NOT DISTINCT FROM $2::uuid DESC, p.state IN ('rejected', 'refused'), p.prefix_id DESC
+LIMIT 1
+
+-- name: lock_prefix
+-- The living row for a change of state; its enterprise stays as it is meanwhile.
+SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
+       p.version, p.created_at, p.updated_at, e.name AS enterprise_name, e.credit_code, e.state AS enterprise_state
+FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+WHERE p.prefix = $1 AND p.state NOT IN ('rejected', 'refused')
+FOR SHARE OF e FOR NO KEY UPDATE OF p
+
+-- name: share_prefix
+-- The living row for a registration: neither the prefix nor its enterprise changes until it commits.
+SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
+       p.version, p.created_at, p.updated_at, e.name AS enterprise_name, e.credit_code, e.state AS enterprise_state
+FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+WHERE p.prefix = $1 AND p.state NOT IN ('rejected', 'refused')
+FOR SHARE OF e, p
+
+-- name: lock_prefixes_of_enterprise
+-- All living rows of an enterprise that the transaction has locked.
+SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
+       p.version, p.created_at, p.updated_at, e.name AS enterprise_name, e.credit_code, e.state AS enterprise_state
+FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+WHERE p.enterprise_id = $1 AND p.state NOT IN ('rejected', 'refused', 'withdrawn')
+ORDER BY p.prefix_id
+FOR NO KEY UPDATE OF p
+
+-- name: holder_of_prefix
+-- Who holds a prefix, or held it until its withdrawal.
+SELECT enterprise_id FROM prefix WHERE prefix = $1 AND state NOT IN ('rejected', 'refused')
+
+-- name: change_prefix
+-- A new state for a row that the transaction has locked.
+UPDATE prefix SET state = $2, reason = $3, suspended_with_enterprise = $4, version = $5, updated_at = $6
+WHERE prefix_id = $1
+
+-- name: list_prefixes
+-- In the order of application, by keyset.
+SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
+       p.version, p.created_at, p.updated_at, e.name AS enterprise_name, e.credit_code, e.state AS enterprise_state
+FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+WHERE p.prefix_id > $1::bigint AND ($2::text IS NULL OR p.state = $2) AND ($3::uuid IS NULL OR p.enterprise_id = $3)
+ORDER BY p.prefix_id LIMIT $4
+
+-- name: announce
+-- Tell every resolver, at commit.
+SELECT pg_notify($1, $2)
+
+-- Templates -----------------------------------------------------------------------------------------
+
+-- name: add_template
+-- A draft; owner, name and version make template_name_unique.
+INSERT INTO template (enterprise_id, name, template_version, state, definition, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $6)
+RETURNING template_id
+
+-- name: find_template
+-- One template as it stands.
+SELECT template_id, enterprise_id, name, template_version, state, definition, version, created_at, updated_at
+FROM template WHERE template_id = $1::bigint
+
+-- name: lock_template
+-- The same for a change.
+SELECT template_id, enterprise_id, name, template_version, state, definition, version, created_at, updated_at
+FROM template WHERE template_id = $1::bigint FOR NO KEY UPDATE
+
+-- name: change_template
+-- A new definition or state for a row that the transaction has locked.
+UPDATE template SET name = $2, state = $3, definition = $4::jsonb, version = $5, updated_at = $6
+WHERE template_id = $1
+
+-- name: newest_of_template
+-- The last version of a template, whatever its state.
+SELECT template_id, template_version, state FROM template
+WHERE enterprise_id IS NOT DISTINCT FROM $1::uuid AND name = $2
+ORDER BY template_version DESC LIMIT 1
+
+-- name: usable_template
+-- What a name means to an enterprise: published before others, its own before the node's, the newest version.
+SELECT template_id, enterprise_id, name, template_version, state, definition, version, created_at, updated_at
+FROM template
+WHERE name = $2 AND (enterprise_id = $1 OR enterprise_id IS NULL)
+ORDER BY state = 'published' DESC, enterprise_id IS NULL, template_version DESC LIMIT 1
+
+-- name: list_templates
+-- In the order of creation, by keyset; an enterprise sees its own and the node's that are or were published.
+SELECT template_id, enterprise_id, name, template_version, state, definition, version, created_at, updated_at
+FROM template
+WHERE template_id > $1::bigint AND ($2::text IS NULL OR state = $2)
+      AND ($3::uuid IS NULL OR enterprise_id = $3 OR (enterprise_id IS NULL AND state <> 'draft'))
+ORDER BY template_id LIMIT $4
+
+-- Accounts and tokens -------------------------------------------------------------------------------
+
+-- name: add_account
+-- Names are unique whatever their case: account_name_unique.
+INSERT INTO account (account_id, name, role, enterprise_id, password_hash, state, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, 'active', $6, $6)
+
+-- name: find_account
+-- One account as it stands.
+SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at
+FROM account WHERE account_id = $1
+
+-- name: find_account_by_name
+-- The account that signs in.
+SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at
+FROM account WHERE lower(name COLLATE "C") = lower($1::text COLLATE "C")
+
+-- name: lock_account
+-- The account for a change, or for the moment of signing in.
+SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at
+FROM account WHERE account_id = $1 FOR NO KEY UPDATE
+
+-- name: list_accounts
+-- By name, by keyset.
+SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at
+FROM account WHERE lower(name COLLATE "C") > $1 ORDER BY lower(name COLLATE "C") LIMIT $2
+
+-- name: hold_first_administrator
+-- Two first starts at once found one administrator: the second waits here.
+SELECT pg_advisory_xact_lock($1)
+
+-- name: any_administrator
+-- Whether there is an administrator already, active or not.
+SELECT EXISTS (SELECT FROM account WHERE role = 'administrator')
+
+-- name: lock_administrators
+-- All active administrators, so that the last two do not disable each other.
+SELECT account_id FROM account WHERE role = 'administrator' AND state = 'active'
+ORDER BY account_id FOR NO KEY UPDATE
+
+-- name: change_account_state
+-- Enabled or disabled; either way the count of failures begins anew.
+UPDATE account SET state = $2, failures = 0, locked_until = NULL, updated_at = $3 WHERE account_id = $1
+
+-- name: change_password
+-- A new password; the count of failures begins anew.
+UPDATE account SET password_hash = $2, failures = 0, locked_until = NULL, updated_at = $3 WHERE account_id = $1
+
+-- name: count_failure
+-- One wrong password; the last one of a row locks the account and begins a new row.
+UPDATE account SET failures = CASE WHEN failures + 1 < $3 THEN failures + 1 ELSE 0 END,
+       locked_until = CASE WHEN failures + 1 < $3 THEN locked_until ELSE $4 END
+WHERE account_id = $1 AND (locked_until IS NULL OR locked_until <= $2)
+RETURNING locked_until
+
+-- name: forget_failures
+-- A right password ends the row of wrong ones.
+UPDATE account SET failures = 0, locked_until = NULL WHERE account_id = $1 AND failures > 0
+
+-- name: add_token
+-- Only the hash of the secret is kept.
+INSERT INTO token (token_id, account_id, label, secret_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: account_of_token
+-- Everything that one authentication needs, by one index look-up each.
+SELECT t.secret_hash, t.expires_at, t.revoked_at, a.account_id, a.name, a.role, a.enterprise_id, a.state
+FROM token t JOIN account a ON a.account_id = t.account_id WHERE t.token_id = $1
+
+-- name: lock_token
+-- The token for its revocation.
+SELECT token_id, account_id, label, created_at, expires_at, revoked_at FROM token WHERE token_id = $1
+FOR NO KEY UPDATE
+
+-- name: list_tokens
+-- An account's tokens, newest first, by keyset: the ids grow with time.
+SELECT token_id, account_id, label, created_at, expires_at, revoked_at FROM token
+WHERE account_id = $1 AND token_id < $2 ORDER BY token_id DESC LIMIT $3
+
+-- name: revoke_token
+-- For ever.
+UPDATE token SET revoked_at = $2 WHERE token_id = $1
+
+-- name: revoke_tokens_of_account
+-- After a change of password every token is void.
+UPDATE token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > $2

@@ -1,0 +1,221 @@
+"""Data templates: which attributes the identifiers of a kind of product carry, and what they may say.
+
+A ``Template`` that exists is sound: the constructor reports everything wrong with a definition at once, gives
+every attribute its index and type, and ``compile`` makes the encoder of its records. Storing templates is
+another module's business; ``to_json`` and ``from_json`` are the form in which they are stored and sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from itertools import count
+from typing import Any, Self
+
+import msgspec
+
+from node.errors import Malformed
+from node.record import DEFAULT_TTL
+from registry.attributes import FIRST_INDEX, Attribute, Kind
+from registry.definition_faults import Finding, attribute_faults, title_findings
+from registry.encoder import Checked, Encoder, Entry, SideEntry
+from registry.rejection import Fault, shown
+from registry.value_rules import Refused, canonical_number
+
+__all__ = [
+    "Attribute",
+    "Checked",
+    "Encoder",
+    "Entry",
+    "InvalidTemplate",
+    "Kind",
+    "Landing",
+    "SideEntry",
+    "Template",
+]
+
+MIN_TTL = 60
+MAX_TTL = 30 * 86400
+MAX_ATTRIBUTES = 200
+MAX_VERSION = 2**31 - 1
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+class InvalidTemplate(Malformed):
+    """The definition makes no sense. Evidence: ``faults``, each with field, code and message."""
+
+    title_zh = "数据模板定义有误"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(f"{len(faults)} faults in the template", faults=[fault.to_json() for fault in faults])
+
+
+class Landing(StrEnum):
+    """What a browser gets at ``/{prefix}/{suffix}``."""
+
+    PAGE = "page"
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A named and numbered set of attributes. ``ttl`` (seconds) holds for every value of its records.
+
+    Raises ``InvalidTemplate``. Attributes without an index get 2000, 2001, … in order, leaving out those taken.
+    """
+
+    name: str
+    version: int
+    title_zh: str
+    title_en: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    ttl: int = DEFAULT_TTL
+    landing: Landing = Landing.PAGE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", tuple(_completed(self.attributes)))
+        faults = [Fault(member, code, f"{zh} / {en}") for member, code, zh, en in _findings(self)]
+        for position, attribute in enumerate(self.attributes):
+            faults.extend(attribute_faults(attribute, f"attributes[{position}]"))
+        if faults:
+            raise InvalidTemplate(faults)
+
+    def compile(self) -> Encoder:
+        """The checker and encoder of this template's records."""
+        return Encoder(self.attributes, self.ttl)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes' names, in order."""
+        return tuple(attribute.name for attribute in self.attributes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything in JSON's own types; members of attributes that say nothing are left out."""
+        return {
+            **{member.name: getattr(self, member.name) for member in fields(self)},
+            "landing": self.landing.value,
+            "attributes": [_attribute_to_json(attribute) for attribute in self.attributes],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The template of a decoded JSON object. Raises ``InvalidTemplate``.
+
+        Indexes and types may be missing or null; a minimum or maximum may be a JSON number.
+        """
+        faults: list[Fault] = []
+        listed = document.get("attributes")
+        if not isinstance(listed, list | tuple):
+            listed = []
+            faults.append(Fault("attributes", "wrong_shape", "必须是数组 / must be an array"))
+        attributes = tuple(
+            _attribute_from_json(member, f"attributes[{position}]", faults)
+            for position, member in enumerate(listed[: MAX_ATTRIBUTES + 1])
+        )
+        try:
+            head = msgspec.convert({**document, "attributes": None}, _Head)
+        except msgspec.ValidationError as error:
+            faults.append(Fault(None, "wrong_shape", f"格式有误 / {shown(str(error))}"))
+        if faults:
+            raise InvalidTemplate(faults)
+        return cls(head.name, head.version, head.title_zh, head.title_en, attributes, head.ttl, head.landing)
+
+
+class _Head(msgspec.Struct, forbid_unknown_fields=True):
+    """The members of a template's JSON form beside its attributes."""
+
+    name: str
+    version: int
+    title_zh: str
+    attributes: None
+    title_en: str = ""
+    ttl: int = DEFAULT_TTL
+    landing: Landing = Landing.PAGE
+
+
+_DEFAULTS = {member.name: member.default for member in fields(Attribute)}
+_UNREADABLE = Attribute("", "")
+
+
+def _attribute_to_json(attribute: Attribute) -> dict[str, Any]:
+    members: dict[str, Any] = {name: getattr(attribute, name) for name in _DEFAULTS}
+    said = {name: member for name, member in members.items() if member != _DEFAULTS[name]}
+    said["kind"] = attribute.kind.value
+    if attribute.choices:
+        said["choices"] = list(attribute.choices)
+    return said
+
+
+def _attribute_from_json(member: object, place: str, faults: list[Fault]) -> Attribute:
+    """One attribute, or faults and an empty one."""
+    if not isinstance(member, Mapping):
+        faults.append(Fault(place, "wrong_shape", "必须是对象 / must be an object"))
+        return _UNREADABLE
+    said = {name: _limit_text(fact) if name in _LIMITS else fact for name, fact in member.items() if fact is not None}
+    faults.extend(
+        Fault(f"{place}.{shown(str(name))}", "unknown_member", "未知的成员 / no such member")
+        for name in said
+        if name not in _DEFAULTS
+    )
+    try:
+        return msgspec.convert(said, Attribute)
+    except msgspec.ValidationError as error:
+        faults.append(Fault(place, "wrong_shape", f"格式有误 / {shown(str(error))}"))
+        return _UNREADABLE
+
+
+_LIMITS = frozenset({"minimum", "maximum"})
+
+
+def _limit_text(limit: object) -> object:
+    """A JSON number as the text that ``Attribute`` keeps; anything else is judged later."""
+    try:
+        return limit if isinstance(limit, str) else canonical_number(limit)
+    except Refused:
+        return limit
+
+
+def _completed(attributes: Sequence[Attribute]) -> Iterator[Attribute]:
+    """Every attribute with its type and its index."""
+    taken = {attribute.index for attribute in attributes}
+    free = (index for index in count(FIRST_INDEX) if index not in taken)
+    for attribute in attributes:
+        yield replace(
+            attribute,
+            type=attribute.type or attribute.name.upper(),
+            index=attribute.index or next(free),
+        )
+
+
+def _findings(template: Template) -> Iterator[Finding]:
+    """What is wrong with a template beside what is wrong inside its attributes."""
+    if not _NAME.fullmatch(template.name):
+        zh = "模板名为字母或数字开头的字母、数字、点、横线、下划线，最多 128 个"
+        en = "a name is 1 to 128 ASCII letters, digits, dots, dashes and underscores, a letter or digit first"
+        yield "name", "bad_name", zh, en
+    yield from title_findings(template.title_zh, template.title_en)
+    if not 1 <= template.version <= MAX_VERSION:
+        yield "version", "bad_version", "版本号从 1 开始", f"a version is 1 to {MAX_VERSION}"
+    if not MIN_TTL <= template.ttl <= MAX_TTL:
+        zh, en = f"有效时间为 {MIN_TTL} 至 {MAX_TTL} 秒", f"the time to live is {MIN_TTL} to {MAX_TTL} seconds"
+        yield "ttl", "bad_ttl", zh, en
+    if not 1 <= len(template.attributes) <= MAX_ATTRIBUTES:
+        zh, en = f"属性为 1 至 {MAX_ATTRIBUTES} 个", f"a template has 1 to {MAX_ATTRIBUTES} attributes"
+        yield "attributes", "bad_attribute_count", zh, en
+    yield from _repeated("name", (attribute.name for attribute in template.attributes))
+    yield from _repeated("index", (attribute.index for attribute in template.attributes))
+    if template.landing is Landing.REDIRECT and not any(attribute.is_url for attribute in template.attributes):
+        zh, en = "跳转需要一个 URL 类型的属性", "a redirect needs an attribute of type URL"
+        yield "landing", "redirect_without_url", zh, en
+
+
+def _repeated(member: str, marks: Iterable[str | int]) -> Iterator[Finding]:
+    first: dict[str | int, int] = {}
+    for position, mark in enumerate(marks):
+        earlier = first.setdefault(mark, position)
+        if earlier != position:
+            zh, en = f"与第 {earlier + 1} 个属性相同：{mark}", f"the same as attribute {earlier + 1}: {mark}"
+            yield f"attributes[{position}].{member}", f"duplicate_{member}", zh, en

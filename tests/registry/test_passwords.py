@@ -1,0 +1,111 @@
+"""The password policy and the bounded hashing."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+
+import pytest
+from argon2 import Parameters
+from argon2.low_level import Type
+from argon2.profiles import CHEAPEST, RFC_9106_LOW_MEMORY
+
+from registry import passwords
+from registry.passwords import Passwords, PasswordTooWeak, TooManySignIns
+
+# Slow enough to be seen waiting, cheap enough for a test.
+_SLOW = Parameters(
+    type=Type.ID, version=19, salt_len=8, hash_len=16, time_cost=24, memory_cost=8 * 1024, parallelism=1
+)
+
+
+@pytest.mark.parametrize("password", ["Tr7-lampe-Kran", "gold fisch 77", "阀门Valve2024号楼西门", "aaaaaaaaaa-1"])
+def test_a_password_of_three_kinds_and_twelve_characters_passes(password: str) -> None:
+    assert passwords.faults(password, "liwei") == []
+    passwords.check(password, "liwei")
+
+
+@pytest.mark.parametrize(
+    ("password", "word"),
+    [
+        ("Tr7-lampe-K", "characters"),
+        ("Tr7-" + "x" * 125, "characters"),
+        ("trlampekranhaus", "three of"),
+        ("Trlampekranhaus", "three of"),
+        ("1234-4321-9876-77", "three of"),
+        ("Tr7-LiWei-Kran", "the account's name"),
+        ("My-P@ssw0rd-77", "everybody tries"),
+        ("Qwerty-lampe-7", "everybody tries"),
+        ("Lampe-123456-x", "everybody tries"),
+    ],
+)
+def test_a_weak_password_is_told_why(password: str, word: str) -> None:
+    (fault,) = passwords.faults(password, "liwei")
+    assert word in fault
+
+
+def test_all_faults_come_at_once() -> None:
+    with pytest.raises(PasswordTooWeak) as refusal:
+        passwords.check("admin", "admin")
+    assert len(refusal.value.evidence["faults"]) == 3
+    assert "admin" not in refusal.value.detail
+
+
+def test_random_passwords_meet_the_policy_and_differ() -> None:
+    made = [passwords.random_password() for _ in range(50)]
+    assert len(set(made)) == 50
+    assert not any(passwords.faults(password, "admin") for password in made)
+
+
+def test_a_random_password_that_misses_the_policy_is_drawn_again() -> None:
+    letters: Iterator[str] = itertools.chain("a" * 20, "aB3x" * 5)
+    assert passwords.random_password(lambda _: next(letters)) == "aB3x-aB3x-aB3x-aB3x-aB3x"
+
+
+async def test_a_hash_knows_its_password_and_no_other() -> None:
+    hashing = Passwords(CHEAPEST)
+    hashed = await hashing.hash("Tr7-lampe-Kran")
+    assert hashed.startswith("$argon2id$")
+    assert await hashing.verify(hashed, "Tr7-lampe-Kran")
+    assert not await hashing.verify(hashed, "Tr7-lampe-kran")
+    assert not await hashing.verify(None, "Tr7-lampe-Kran")
+
+
+async def test_the_default_is_the_low_memory_profile_of_rfc_9106() -> None:
+    hashed = await Passwords().hash("Tr7-lampe-Kran")
+    profile = RFC_9106_LOW_MEMORY
+    assert f"m={profile.memory_cost},t={profile.time_cost},p={profile.parallelism}" in hashed
+
+
+async def test_nobodys_password_costs_as_much_as_somebodys() -> None:
+    hashing = Passwords(_SLOW)
+    hashed = await hashing.hash("Tr7-lampe-Kran")
+
+    async def cost(password_hash: str | None) -> float:
+        began = time.perf_counter()
+        await hashing.verify(password_hash, "wrong")
+        return time.perf_counter() - began
+
+    real, none = [], []
+    for _ in range(7):
+        real.append(await cost(hashed))
+        none.append(await cost(None))
+    assert 0.5 < min(none) / min(real) < 2
+
+
+async def test_the_queue_has_a_bound_and_the_event_loop_stays_free() -> None:
+    hashing = Passwords(_SLOW)
+    hashed = await hashing.hash("Tr7-lampe-Kran")
+    tasks = [asyncio.create_task(hashing.verify(hashed, "Tr7-lampe-Kran")) for _ in range(passwords.WAITING + 8)]
+    longest = 0.0
+    while not all(task.done() for task in tasks):
+        began = time.perf_counter()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.perf_counter() - began)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert outcomes.count(True) == passwords.WAITING
+    assert sum(isinstance(outcome, TooManySignIns) for outcome in outcomes) == 8
+    assert longest < 0.5
+    assert await hashing.verify(hashed, "Tr7-lampe-Kran")

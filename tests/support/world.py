@@ -1,0 +1,128 @@
+"""A node with something in it: approved enterprises with enabled prefixes and a published template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from node.auth import Account, Role
+from node.database import Pool
+from node.identifier import Identifier, Prefix
+from node.journal import Actor, Interface
+from registry.batches import Batches
+from registry.credit_code import complete
+from registry.enterprises import EnterpriseFacts, Enterprises
+from registry.identifiers import Identifiers
+from registry.prefixes import Prefixes
+from registry.template_store import StoredTemplate, Templates
+from registry.templates import Template
+from registry.transitions import Verb
+
+NODE_PREFIX = Prefix.parse("88.101")
+
+
+class Clock:
+    """Time that passes only when told to."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+PUMP: dict[str, Any] = {
+    "name": "pump",
+    "version": 1,
+    "title_zh": "水泵",
+    "title_en": "Pump",
+    "attributes": [
+        {"name": "name", "title_zh": "名称", "required": True},
+        {"name": "serial", "title_zh": "出厂编号", "unique": True},
+        {"name": "model", "title_zh": "型号", "listed": True},
+        {"name": "weight_kg", "title_zh": "重量", "kind": "number", "minimum": "0"},
+        {"name": "made_on", "title_zh": "生产日期", "kind": "date"},
+        {"name": "passed", "title_zh": "合格", "kind": "boolean"},
+        {"name": "grade", "title_zh": "等级", "kind": "enum", "choices": ["A", "B"]},
+    ],
+}
+
+
+def staff(role: Role) -> Account:
+    """Somebody of the node."""
+    return Account(uuid4(), f"{role}-{uuid4().hex[:6]}", role, None)
+
+
+def user_of(enterprise_id: UUID) -> Account:
+    """Somebody of an enterprise."""
+    return Account(uuid4(), f"user-{uuid4().hex[:6]}", Role.ENTERPRISE_USER, enterprise_id)
+
+
+def actor(account: Account) -> Actor:
+    """The account coming through ``/v1``."""
+    return Actor(account.account_id, Interface.V1)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An enterprise's user and the prefix it may register under."""
+
+    account: Account
+    prefix: Prefix
+
+    @property
+    def actor(self) -> Actor:
+        return actor(self.account)
+
+    def identifier(self, suffix: str) -> Identifier:
+        return Identifier.of(self.prefix, suffix)
+
+
+class World:
+    """Use cases on one pool, and shortcuts through the business."""
+
+    def __init__(self, pool: Pool, clock: Clock | None = None) -> None:
+        self.pool = pool
+        self.clock = clock or Clock()
+        self.enterprises = Enterprises(pool, self.clock)
+        self.prefixes = Prefixes(pool, self.clock, NODE_PREFIX)
+        self.templates = Templates(pool, self.clock)
+        self.identifiers = Identifiers(pool, self.clock)
+        self.batches = Batches(pool, self.clock, chunk_rows=500)
+        self.administrator = staff(Role.ADMINISTRATOR)
+        self.reviewer = staff(Role.REVIEWER)
+
+    async def holder(self, number: int = 2001) -> Holder:
+        """An approved enterprise with the enabled prefix 88.101.<number>."""
+        admin, reviewer = self.administrator, self.reviewer
+        facts = EnterpriseFacts(
+            credit_code=complete(f"91442000MAD{number:05d}"), name=f"中山示例企业{number}", division_code="442000",
+            industry_code="3441",
+        )  # fmt: skip
+        enterprise = await self.enterprises.create(admin, actor(admin), facts)
+        await self.enterprises.move(admin, actor(admin), enterprise.enterprise_id, Verb.SUBMIT)
+        await self.enterprises.move(reviewer, actor(reviewer), enterprise.enterprise_id, Verb.APPROVE)
+        prefix = Prefix.parse(f"88.101.{number}")
+        await self.prefixes.apply(admin, actor(admin), enterprise.enterprise_id, prefix)
+        await self.prefixes.move(reviewer, actor(reviewer), prefix, Verb.APPROVE)
+        await self.prefixes.apply_verdict(prefix, True, "", True)
+        return Holder(user_of(enterprise.enterprise_id), prefix)
+
+    async def template(self, definition: dict[str, Any] | None = None) -> StoredTemplate:
+        """A published template of the node's own."""
+        admin = self.administrator
+        made = await self.templates.create(admin, actor(admin), None, Template.from_json(definition or PUMP))
+        return await self.templates.publish(admin, actor(admin), made.template_id)
+
+    async def traces(self) -> tuple[int, int, int]:
+        """How many identifier histories, leaves and reports there are."""
+        row = await self.pool.fetchrow(
+            "SELECT (SELECT count(*) FROM identifier_history) AS histories, (SELECT count(*) FROM event) AS leaves,"
+            " (SELECT count(*) FROM outbox) AS reports"
+        )
+        return row["histories"], row["leaves"], row["reports"]
