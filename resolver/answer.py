@@ -1,0 +1,127 @@
+"""What is asked of the resolver, and what it answers: found, or missing for a known reason.
+
+Whatever else may happen is an error with a name: a prefix that is not ours (``NotResponsible``), or a database
+that does not answer while nothing is remembered (``ResolverAway``). "Not found" is therefore always the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from node.errors import Internal, NotFound, Unavailable
+from node.identifier import Identifier, fold
+from node.record import PUBLIC_READ, InvalidRecord, Record, decode_values, select
+
+Key = tuple[str, str]
+"""The comparison keys of a prefix and of a suffix: what the database and the cache go by."""
+
+_NEVER_ANSWERED = "HS_SECKEY"  # a secret stays one, whatever its permissions say
+
+
+class NotResponsible(NotFound):
+    """Evidence: ``prefix``."""
+
+    title_zh = "前缀不由本节点管理"
+
+
+class ResolverAway(Unavailable):
+    """Evidence: ``retry_after`` in seconds."""
+
+    title_zh = "解析暂时不可用"
+
+    def __init__(self) -> None:
+        super().__init__("the database does not answer and nothing is remembered; ask again soon", retry_after=1)
+
+
+class RecordDamaged(Internal):
+    """Evidence: ``identifier``, ``offset`` of the damage in the stored record."""
+
+    title_zh = "存储的标识数据已损坏"
+
+
+class Absence(StrEnum):
+    """Why there is no entry for a key."""
+
+    UNKNOWN = "unknown"  # nobody registered it, or it was deleted
+    SUSPENDED = "prefix_suspended"  # its prefix, or the prefix's enterprise, is suspended or gone
+    ELSEWHERE = "prefix_elsewhere"  # its prefix is not ours, or not enabled yet
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A registered identifier as the resolver keeps it: everything an answer needs, the record still as bytes."""
+
+    prefix: str
+    suffix: str
+    record: bytes
+    template_id: int
+    version: int
+    registered_at: datetime
+    updated_at: datetime
+    enterprise: str
+    enterprise_en: str | None
+    etag: str
+
+    @property
+    def text(self) -> str:
+        """The identifier as it was registered."""
+        return f"{self.prefix}/{self.suffix}"
+
+    def public_values(self) -> Record:
+        """The values that anybody may read. Raises ``RecordDamaged``."""
+        try:
+            values = decode_values(self.record)
+        except InvalidRecord as error:
+            detail = f"the stored record of {self.text} is damaged: {error.detail}"
+            raise RecordDamaged(detail, identifier=self.text, **error.evidence) from error
+        return tuple(
+            value for value in values if value.permissions & PUBLIC_READ and fold(value.type) != _NEVER_ANSWERED
+        )
+
+
+Loaded = Entry | Absence
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An identifier, and which of its values: those of a listed type or index, all when none is listed."""
+
+    identifier: Identifier
+    types: tuple[str, ...] = ()
+    indexes: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return self.identifier.prefix.key, self.identifier.key
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``values`` are public and asked for, perhaps none; ``age`` only when the answer is stale: seconds since the
+    entry was last known to be right."""
+
+    entry: Entry
+    values: Record
+    age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """``reason`` is UNKNOWN or SUSPENDED; another's prefix raises ``NotResponsible``."""
+
+    reason: Absence
+
+
+Answer = Found | Missing
+
+
+def answer(query: Query, loaded: Loaded, age: float | None = None) -> Answer:
+    """The answer to a query from what was loaded. Raises ``NotResponsible``, ``RecordDamaged``."""
+    if isinstance(loaded, Entry):
+        return Found(loaded, select(loaded.public_values(), query.indexes, query.types), age)
+    if loaded is Absence.ELSEWHERE:
+        prefix = query.identifier.prefix.text
+        raise NotResponsible(f"the prefix {prefix} is not served by this node", prefix=prefix)
+    return Missing(loaded)

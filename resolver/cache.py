@@ -1,0 +1,180 @@
+"""Which remembered answers may be given: the rules of freshness, without clock, network or tasks.
+
+Time is counted in ticks: each notice begins a new one, and whatever was loaded carries the tick at which its
+load *began*. A load that began before a notice may have read what the notice makes void, so it counts as older
+than the notice, even when its result arrives later. Three floors say what is too old:
+
+    void    by prefix (PREFIX notices): neither fresh nor stale, gone
+    added   by prefix (ADDITIONS notices): "missing" is no longer known
+    trust   of everything, raised when LISTEN is heard again: what was loaded before may have changed unheard
+
+An IDENTIFIER notice removes its key and the flight under way to it. While LISTEN is lost nothing is fresh; what
+is kept is given only as stale, and only by a caller who found the database away. A missing entry is never given
+as stale: "not found" is the truth or is not said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from node.notices import Notice, NoticeKind
+from resolver.answer import Absence, Entry, Key, Loaded
+from resolver.second_chance import SecondChance
+
+_FLOORS = 10_000  # prefixes remembered apart; beyond, the oldest knowledge of all prefixes is given up at once
+_MEAN_BYTES = 2048  # records are 220 bytes as a rule; this bounds the memory when they are not
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A load under way; whoever asks meanwhile waits for the same ``landing``."""
+
+    key: Key
+    tick: int
+    landing: asyncio.Future[Loaded]
+
+
+class _Floors:
+    """For each prefix the tick below which something is void; bounded."""
+
+    def __init__(self) -> None:
+        self._of_all = 0
+        self._by_prefix: dict[str, int] = {}
+
+    def of(self, prefix: str) -> int:
+        return self._by_prefix.get(prefix, self._of_all)
+
+    def raise_for(self, prefix: str, tick: int) -> None:
+        if len(self._by_prefix) >= _FLOORS and prefix not in self._by_prefix:
+            self.raise_for_all(tick)
+        else:
+            self._by_prefix[prefix] = tick
+
+    def raise_for_all(self, tick: int) -> None:
+        self._of_all = tick
+        self._by_prefix.clear()
+
+
+class Cache:
+    """``entries`` found and ``missing_entries`` not found at most; times in seconds on the caller's clock."""
+
+    def __init__(self, *, entries: int, missing_entries: int, missing_seconds: float, stale_seconds: float) -> None:
+        self._found: SecondChance[Key, Entry] = SecondChance(entries, entries * _MEAN_BYTES)
+        self._missing: SecondChance[Key, Absence] = SecondChance(missing_entries)
+        self._flights: dict[Key, Flight] = {}
+        self._missing_seconds = missing_seconds
+        self._stale_seconds = stale_seconds
+        self._tick = 1
+        self._listening = False
+        self._trust = 1
+        self._void = _Floors()
+        self._added = _Floors()
+
+    @property
+    def listening(self) -> bool:
+        """Whether notices are heard, that is, whether anything can be fresh."""
+        return self._listening
+
+    def __len__(self) -> int:
+        return len(self._found) + len(self._missing)
+
+    # Reading --------------------------------------------------------------------------------------
+
+    def fresh(self, key: Key, now: float) -> Loaded | None:
+        """What is known to hold, or ``None``: then it must be looked up."""
+        if not self._listening:
+            return None
+        found = self._found.get(key)
+        if found is not None:
+            if found.tick < self._void.of(key[0]):
+                self._found.drop(key)
+            elif found.tick >= self._trust:
+                found.used = True
+                found.valid_at = now
+                return found.value
+            return None
+        missing = self._missing.get(key)
+        if missing is None:
+            return None
+        oldest = max(self._trust, self._void.of(key[0]), self._added.of(key[0]))
+        if missing.tick < oldest or now - missing.valid_at > self._missing_seconds:
+            self._missing.drop(key)
+            return None
+        missing.used = True
+        return missing.value
+
+    def stale(self, key: Key, now: float) -> tuple[Entry, float] | None:
+        """The last known entry and the seconds since it was known to be right; for when the database is away."""
+        found = self._found.get(key)
+        if found is None:
+            return None
+        age = now - found.valid_at
+        if found.tick < self._void.of(key[0]) or age > self._stale_seconds:
+            self._found.drop(key)
+            return None
+        found.used = True
+        return found.value, age
+
+    # Loading --------------------------------------------------------------------------------------
+
+    def flight(self, key: Key) -> Flight | None:
+        """The load under way whose result may be given to somebody who asks now."""
+        flight = self._flights.get(key)
+        return flight if flight is not None and self._current(flight) else None
+
+    def depart(self, key: Key, landing: asyncio.Future[Loaded]) -> Flight:
+        """A load begins now; one under way that can no longer be joined is left to those who wait for it."""
+        flight = self._flights[key] = Flight(key, self._tick, landing)
+        return flight
+
+    def land(self, flight: Flight, loaded: Loaded | None, now: float) -> int:
+        """A load has ended, with ``None`` when it failed; returns how many others gave way to its result.
+
+        What a notice overtook is not kept.
+        """
+        key = flight.key
+        if self._flights.get(key) is not flight:
+            return 0
+        del self._flights[key]
+        if loaded is None or not self._current(flight):
+            return 0
+        if isinstance(loaded, Entry):
+            self._missing.drop(key)
+            return self._found.put(key, loaded, tick=flight.tick, valid_at=now, weight=len(loaded.record))
+        self._found.drop(key)
+        return self._missing.put(key, loaded, tick=flight.tick, valid_at=now)
+
+    def _current(self, flight: Flight) -> bool:
+        prefix = flight.key[0]
+        return flight.tick >= max(self._trust, self._void.of(prefix), self._added.of(prefix))
+
+    # Hearing --------------------------------------------------------------------------------------
+
+    def hear(self, notice: Notice) -> None:
+        """Something changed: what was remembered of it is void from now on."""
+        self._tick += 1
+        if notice.kind is NoticeKind.IDENTIFIER:
+            key = notice.prefix, notice.suffix_key
+            self._found.drop(key)
+            self._missing.drop(key)
+            self._flights.pop(key, None)
+        elif notice.kind is NoticeKind.ADDITIONS:
+            self._added.raise_for(notice.prefix, self._tick)
+        else:
+            self._void.raise_for(notice.prefix, self._tick)
+
+    def hear_unknown(self) -> None:
+        """Something changed, and nobody here can say what: everything is void."""
+        self._tick += 1
+        self._void.raise_for_all(self._tick)
+
+    def lost(self) -> None:
+        """Notices may be missed from now on."""
+        self._listening = False
+
+    def resumed(self) -> None:
+        """Notices are heard from now on; what was loaded before may have changed unheard."""
+        self._tick += 1
+        self._trust = self._tick
+        self._listening = True

@@ -1,0 +1,56 @@
+"""What a client would rather have: JSON, a page, or no opinion (RFC 9110 section 12)."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Wish(Enum):
+    """What the Accept header asks for by name; wildcards are no opinion."""
+
+    JSON = "json"
+    PAGE = "page"
+    ANY = "any"
+
+
+_PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+
+
+def wish(accept: str) -> Wish:
+    """The better-liked of JSON and a page, at equal liking the one named first."""
+    best, liking = Wish.ANY, 0.0
+    for kind, quality in _weighted(accept):
+        wanted = _wanted(kind)
+        if wanted is not None and quality > liking:
+            best, liking = wanted, quality
+    return best
+
+
+def prefers_english(accept_language: str) -> bool:
+    """Whether the best-liked language is English; without a header it is not."""
+    best, liking = "", 0.0
+    for language, quality in _weighted(accept_language):
+        if quality > liking:
+            best, liking = language, quality
+    return best == "en" or best.startswith("en-")
+
+
+def _wanted(kind: str) -> Wish | None:
+    if kind in _PAGE_TYPES:
+        return Wish.PAGE
+    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        return Wish.JSON
+    return None
+
+
+def _weighted(header: str) -> list[tuple[str, float]]:
+    """The members of a header with their quality, 1 where none is said and 0 where it cannot be read."""
+    weighted = []
+    for member in header.split(","):
+        name, *parameters = (part.strip().lower() for part in member.split(";"))
+        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        try:
+            weighted.append((name, min(1.0, float(quality))))
+        except ValueError:
+            weighted.append((name, 0.0))
+    return weighted

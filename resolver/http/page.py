@@ -1,0 +1,226 @@
+"""The public page of an identifier: readable on a phone, Chinese first, without script and without trust.
+
+Every text comes out escaped (autoescape), only whole http and https addresses become links, and the headers
+forbid whatever the page does not need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from urllib.parse import quote
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from node.identifier import fold
+from node.problem import headers_of
+from node.record import Record, Value
+from resolver.answer import Entry, Found, NotResponsible
+from resolver.http.caching import NOT_KEPT, is_current, kept_for
+from resolver.http.negotiation import prefers_english
+from resolver.http.page_texts import CHINESE, ENGLISH, REFUSALS_EN, REFUSALS_ZH
+from resolver.http.verdict import Verdict
+from resolver.http.weblink import web_address
+from resolver.local import UNKNOWN_FACE, AttributeFace, TemplateFace
+
+_HERE = Path(__file__).parent
+_BEIJING = timezone(timedelta(hours=8))
+_TITLE_ATTRIBUTE = "name"
+_SHOWN_BYTES = 20_000  # of one value; the record itself is one link away
+
+PAGE_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Type": "text/html;charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One value as the page shows it; ``href`` only for a whole web address."""
+
+    title: str
+    text: str
+    href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time for people (Beijing time) and for programs."""
+
+    text: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """What the page of a found identifier says."""
+
+    identifier: str
+    title: str
+    template: str
+    enterprise: str
+    enterprise_other: str
+    lines: tuple[Line, ...]
+    registered: Moment
+    changed: Moment | None
+    record_path: str
+    stale_minutes: int | None
+
+
+class Pages:
+    """Renders the pages of one node and serves their style."""
+
+    STYLE_PATH = "/static/page.css"
+
+    def __init__(self, *, laboratory: bool) -> None:
+        self._laboratory = laboratory
+        self._style = (_HERE / "static" / "page.css").read_bytes()
+        self._style_version = hashlib.blake2b(self._style, digest_size=6).hexdigest()
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def respond(self, request: web.Request, verdict: Verdict, face: TemplateFace | None, now: float) -> web.Response:
+        """The page for a verdict in the reader's language; 304 to a browser that has it already."""
+        english = speaks_english(request)
+        found = verdict.found
+        if found is None or not found.values:
+            return self._refuse(verdict, english)
+        view = view_of(found, face or UNKNOWN_FACE, english)
+        body = self._render("record.html", english, view=view)
+        etag = hashlib.blake2b(body, digest_size=12).hexdigest()
+        headers = {**PAGE_HEADERS, **kept_for(found, found.values, now), "ETag": f'"{etag}"'}
+        if is_current(request, etag):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=body, headers=headers)
+
+    async def style(self, request: web.Request) -> web.Response:
+        """The style sheet; under its own version it never changes."""
+        known = request.query.get("v") == self._style_version
+        headers = {
+            "Content-Type": "text/css;charset=utf-8",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "public, max-age=31536000, immutable" if known else "no-cache",
+            "ETag": f'"{self._style_version}"',
+        }
+        if is_current(request, self._style_version):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=self._style, headers=headers)
+
+    def _refuse(self, verdict: Verdict, english: bool) -> web.Response:
+        refusal = verdict.refusal
+        code = refusal.code if refusal is not None else "no_public_values"
+        texts = REFUSALS_EN if english else REFUSALS_ZH
+        heading, advice = texts.get(code, texts["internal"])
+        # A browser's reader asked for something that is not here, whoever is responsible for it.
+        status = 404 if refusal is None or isinstance(refusal, NotResponsible) else verdict.status
+        body = self._render(
+            "refusal.html", english, heading=heading, advice=advice, identifier=shown_text(verdict.handle[:300])
+        )
+        headers = {**PAGE_HEADERS, **NOT_KEPT, **(headers_of(refusal) if refusal is not None else {})}
+        return web.Response(body=body, status=status, headers=headers)
+
+    def _render(self, name: str, english: bool, **values: object) -> bytes:
+        page = self._templates.get_template(name)
+        return page.render(
+            say=ENGLISH if english else CHINESE,
+            language="en" if english else "zh-CN",
+            other_language="zh" if english else "en",
+            laboratory=self._laboratory,
+            style=f"{self.STYLE_PATH}?v={self._style_version}",
+            **values,
+        ).encode()
+
+
+def speaks_english(request: web.Request) -> bool:
+    """``?lang=`` decides, else the browser's first language."""
+    chosen = request.query.get("lang")
+    if chosen in ("zh", "en"):
+        return chosen == "en"
+    return prefers_english(request.headers.get("Accept-Language", ""))
+
+
+def view_of(found: Found, face: TemplateFace, english: bool) -> RecordView:
+    """Everything that the page of a found identifier says, as plain text."""
+    entry = found.entry
+    name = next((attribute for attribute in face.attributes if attribute.name == _TITLE_ATTRIBUTE), None)
+    named = next((value for value in found.values if name is not None and value.index == name.index), None)
+    names = (entry.enterprise_en or entry.enterprise, entry.enterprise)
+    return RecordView(
+        identifier=shown_text(entry.text),
+        title=shown_text(data_text(named, english)) if named is not None else "",
+        template=(face.title_en or face.title_zh) if english else face.title_zh,
+        enterprise=names[0] if english else names[1],
+        enterprise_other="" if names[0] == names[1] else (names[1] if english else names[0]),
+        lines=tuple(lines_of(found.values, face, named, english)),
+        registered=moment(entry.registered_at),
+        changed=moment(entry.updated_at) if entry.updated_at != entry.registered_at else None,
+        record_path=record_path(entry),
+        stale_minutes=None if found.age is None else int(found.age // 60),
+    )
+
+
+def lines_of(values: Record, face: TemplateFace, left_out: Value | None, english: bool) -> Iterator[Line]:
+    """The values in the template's order, then those it does not know; what is for machines only is left out."""
+    attributes = {attribute.index: attribute for attribute in face.attributes}
+    place = {index: number for number, index in enumerate(attributes)}
+    for value in sorted(values, key=lambda value: (place.get(value.index, len(place)), value.index)):
+        if value is left_out or fold(value.type).startswith("HS_"):
+            continue
+        text = data_text(value, english)
+        yield Line(title_of(attributes.get(value.index), value, english), shown_text(text), web_address(text))
+
+
+def title_of(attribute: AttributeFace | None, value: Value, english: bool) -> str:
+    """What a value is called: by its template, else by its type."""
+    if attribute is None:
+        return shown_text(value.type)
+    return (attribute.title_en or attribute.title_zh) if english else attribute.title_zh
+
+
+def data_text(value: Value, english: bool) -> str:
+    """The data as text; what is no text is described."""
+    said = ENGLISH if english else CHINESE
+    try:
+        text = value.data[:_SHOWN_BYTES].decode("utf-8", "ignore" if len(value.data) > _SHOWN_BYTES else "strict")
+    except UnicodeDecodeError:
+        return said["binary"].format(bytes=len(value.data))
+    return text if len(value.data) <= _SHOWN_BYTES else text + "…"
+
+
+def shown_text(text: str) -> str:
+    """The text with every character that a browser would obey rather than show replaced by U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join("\ufffd" if _obeyed(character) else character for character in text)
+
+
+def _obeyed(character: str) -> bool:
+    if character in "\n\t\u200c\u200d":  # line ends are shown; joiners belong to some scripts
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs")
+
+
+def moment(at: datetime) -> Moment:
+    """A time to the minute as it is read in Beijing."""
+    local = at.astimezone(_BEIJING)
+    return Moment(local.strftime("%Y-%m-%d %H:%M"), local.isoformat(timespec="seconds"))
+
+
+def record_path(entry: Entry) -> str:
+    """Where the record stands as JSON."""
+    return "/api/handles/" + quote(entry.text, safe="/")

@@ -1,0 +1,123 @@
+"""What this node's own database knows: identifiers by key, and how a template wants its values shown."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import asyncpg
+import msgspec
+import structlog
+
+from node.sql import statements_beside
+from resolver.answer import Absence, Entry, Key, Loaded, ResolverAway
+from resolver.connection import ReaderConnection
+
+log = structlog.get_logger("resolver")
+
+SQL = statements_beside(__file__)
+
+_LIVING = frozenset({"enabled", "suspended", "withdrawn"})  # states of a prefix that once answered
+_FACES = 1000  # templates remembered
+
+
+class Landing(StrEnum):
+    """What a browser gets at ``/{prefix}/{suffix}``."""
+
+    PAGE = "page"
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeFace:
+    """How a page names the value with this index."""
+
+    name: str
+    index: int
+    title_zh: str
+    title_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFace:
+    """What a page needs of a template: titles, the attributes in their order, where a browser lands."""
+
+    title_zh: str
+    title_en: str
+    attributes: tuple[AttributeFace, ...]
+    landing: Landing = Landing.PAGE
+
+
+UNKNOWN_FACE = TemplateFace("", "", ())
+"""For a template that cannot be read now: values then go by their types."""
+
+
+async def look_up(connection: ReaderConnection, keys: Sequence[Key]) -> list[Loaded]:
+    """What the database says about each key, in order. Raises ``ResolverAway``."""
+    rows = await connection.fetch(SQL["look_up"], [key[0] for key in keys], [key[1] for key in keys])
+    loaded: list[Loaded] = [Absence.ELSEWHERE] * len(keys)
+    for row in rows:
+        loaded[row["place"] - 1] = _loaded(row)
+    return loaded
+
+
+async def face_of(connection: ReaderConnection, template_id: int) -> TemplateFace:
+    """How a template wants its values shown. Raises ``ResolverAway``."""
+    rows = await connection.fetch(SQL["template_definition"], template_id)
+    if not rows:
+        return UNKNOWN_FACE
+    try:
+        return msgspec.json.decode(rows[0]["definition"], type=TemplateFace)
+    except msgspec.ValidationError as error:
+        log.warning("template_unreadable", template_id=template_id, cause=str(error))
+        return UNKNOWN_FACE
+
+
+class Faces:
+    """Template faces by id, each read once: a published template never changes, and no other has identifiers."""
+
+    def __init__(self, connection: ReaderConnection) -> None:
+        self._connection = connection
+        self._known: dict[int, TemplateFace] = {}
+
+    async def of(self, template_id: int) -> TemplateFace:
+        """The face of a template; ``UNKNOWN_FACE`` while the database is away and it was not read before."""
+        known = self._known.get(template_id)
+        if known is not None:
+            return known
+        try:
+            face = await face_of(self._connection, template_id)
+        except ResolverAway:
+            return UNKNOWN_FACE
+        if len(self._known) >= _FACES:
+            self._known.clear()
+        self._known[template_id] = face
+        return face
+
+
+def _loaded(row: asyncpg.Record) -> Loaded:
+    (_, prefix, prefix_state, enterprise_state, name, name_en,
+     template_id, version, registered_at, updated_at, suffix, record) = row  # fmt: skip
+    if prefix_state not in _LIVING:
+        return Absence.ELSEWHERE
+    if prefix_state != "enabled" or enterprise_state != "approved":
+        return Absence.SUSPENDED
+    if record is None:
+        return Absence.UNKNOWN
+    digest = hashlib.blake2b(record, digest_size=8).hexdigest()
+    # Interned: one text for the hundred thousand entries of an enterprise.
+    return Entry(
+        prefix=sys.intern(prefix),
+        suffix=suffix,
+        record=record,
+        template_id=template_id,
+        version=version,
+        registered_at=registered_at,
+        updated_at=updated_at,
+        enterprise=sys.intern(name),
+        enterprise_en=sys.intern(name_en) if name_en else None,
+        etag=f"{version}-{digest}",
+    )

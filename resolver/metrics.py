@@ -1,0 +1,19 @@
+"""The resolver's numbers for Prometheus; one set per process, summed over the workers by ``node.metrics``."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+RESOLUTIONS = Counter(
+    "biaoshi_resolutions_total", "Resolutions that count, by door and outcome", ["interface", "outcome"]
+)
+UNATTRIBUTED = Counter(
+    "biaoshi_resolutions_unattributed_total", "Resolutions counted without their prefix because too much waited"
+)
+CACHE_HITS = Counter("biaoshi_cache_hits_total", "Resolutions answered from fresh entries of the cache")
+CACHE_STALE = Counter("biaoshi_cache_stale_total", "Resolutions answered stale while the database was away")
+CACHE_EVICTIONS = Counter("biaoshi_cache_evictions_total", "Entries that gave way to others")
+CACHE_ENTRIES = Gauge("biaoshi_cache_entries", "Entries in the cache", multiprocess_mode="livesum")
+LISTENING = Gauge("biaoshi_notices_heard", "Processes that hear the writer's notices", multiprocess_mode="livesum")
+LOOKUPS = Counter("biaoshi_lookups_total", "Identifiers looked up in the database")
+LOOKUP_BATCHES = Counter("biaoshi_lookup_batches_total", "Statements that looked them up")

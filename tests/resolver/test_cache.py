@@ -1,0 +1,361 @@
+"""Freshness: what may be remembered, checked by example and against a dictionary that is always right."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from node.notices import Notice, NoticeKind
+from node.record import encode_values
+from resolver import cache as cache_module
+from resolver.answer import Absence, Entry, Key, Loaded
+from resolver.cache import Cache, Flight
+
+NOW = 1000.0
+KEY: Key = ("88.101.1", "A")
+PREFIX = Notice(NoticeKind.PREFIX, "88.101.1")
+ADDITIONS = Notice(NoticeKind.ADDITIONS, "88.101.1")
+CHANGED = Notice(NoticeKind.IDENTIFIER, *KEY)
+RECORD = encode_values([])
+
+
+def entry(version: int, key: Key = KEY) -> Entry:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Entry(key[0], key[1], RECORD, 1, version, at, at, "企业", None, f"{version}")
+
+
+def landing() -> Any:
+    """Only the loader's caller waits on it; the cache never looks inside."""
+    return Future()
+
+
+def listening(**settings: float) -> Cache:
+    cache = Cache(
+        entries=int(settings.get("entries", 100)),
+        missing_entries=int(settings.get("missing_entries", 100)),
+        missing_seconds=10,
+        stale_seconds=3600,
+    )
+    cache.resumed()
+    return cache
+
+
+def load(cache: Cache, loaded: Loaded, key: Key = KEY, now: float = NOW) -> None:
+    cache.land(cache.depart(key, landing()), loaded, now)
+
+
+def version_of(loaded: Loaded | None) -> int | None:
+    return loaded.version if isinstance(loaded, Entry) else None
+
+
+def test_what_was_loaded_is_fresh_until_a_notice_says_otherwise() -> None:
+    cache = listening()
+    load(cache, entry(1))
+    assert cache.fresh(KEY, NOW + 1e6) == entry(1)
+    cache.hear(CHANGED)
+    assert cache.fresh(KEY, NOW) is None
+    assert cache.stale(KEY, NOW) is None
+
+
+def test_a_load_that_a_notice_overtook_is_not_kept() -> None:
+    cache = listening()
+    flight = cache.depart(KEY, landing())
+    cache.hear(CHANGED)
+    cache.land(flight, entry(1), NOW)
+    assert cache.fresh(KEY, NOW) is None
+    assert cache.stale(KEY, NOW) is None
+
+
+@pytest.mark.parametrize("notice", [CHANGED, PREFIX, ADDITIONS])
+def test_nobody_joins_a_load_that_a_notice_overtook(notice: Notice) -> None:
+    cache = listening()
+    flight = cache.depart(KEY, landing())
+    assert cache.flight(KEY) is flight
+    cache.hear(notice)
+    assert cache.flight(KEY) is None
+
+
+def test_an_overtaken_load_does_not_end_its_successor() -> None:
+    cache = listening()
+    first = cache.depart(KEY, landing())
+    cache.hear(PREFIX)
+    second = cache.depart(KEY, landing())
+    cache.land(second, entry(2), NOW)
+    cache.land(first, entry(1), NOW)
+    assert version_of(cache.fresh(KEY, NOW)) == 2
+
+
+def test_a_failed_load_leaves_what_was_remembered() -> None:
+    cache = listening()
+    load(cache, entry(1))
+    cache.lost()
+    cache.land(cache.depart(KEY, landing()), None, NOW + 1)
+    assert cache.stale(KEY, NOW + 1) == (entry(1), 1.0)
+
+
+def test_a_prefix_notice_voids_everything_of_the_prefix_and_nothing_else() -> None:
+    cache = listening()
+    neighbour: Key = ("88.101.11", "A")
+    load(cache, entry(1))
+    load(cache, entry(1, neighbour), neighbour)
+    cache.hear(PREFIX)
+    cache.lost()
+    assert cache.stale(KEY, NOW) is None
+    assert cache.stale(neighbour, NOW) is not None
+
+
+def test_additions_void_what_was_missing_and_keep_what_was_found() -> None:
+    cache = listening()
+    other: Key = ("88.101.1", "B")
+    load(cache, entry(1))
+    load(cache, Absence.UNKNOWN, other)
+    assert cache.fresh(other, NOW) is Absence.UNKNOWN
+    cache.hear(ADDITIONS)
+    assert cache.fresh(other, NOW) is None
+    assert cache.fresh(KEY, NOW) == entry(1)
+
+
+def test_missing_is_remembered_for_a_while_and_never_given_as_stale() -> None:
+    cache = listening()
+    load(cache, Absence.UNKNOWN)
+    assert cache.fresh(KEY, NOW + 9) is Absence.UNKNOWN
+    assert cache.fresh(KEY, NOW + 11) is None
+    load(cache, Absence.UNKNOWN)
+    cache.lost()
+    assert cache.fresh(KEY, NOW) is None
+    assert cache.stale(KEY, NOW) is None
+
+
+def test_found_and_missing_replace_each_other() -> None:
+    cache = listening()
+    load(cache, entry(1))
+    load(cache, Absence.UNKNOWN)
+    assert cache.fresh(KEY, NOW) is Absence.UNKNOWN
+    assert cache.stale(KEY, NOW) is None
+    load(cache, entry(3))
+    assert version_of(cache.fresh(KEY, NOW)) == 3
+
+
+def test_without_notices_nothing_is_fresh_and_after_them_only_what_was_loaded_since() -> None:
+    cache = listening()
+    load(cache, entry(1))
+    cache.lost()
+    assert cache.fresh(KEY, NOW) is None
+    load(cache, entry(2))
+    assert cache.fresh(KEY, NOW) is None
+    cache.resumed()
+    assert cache.fresh(KEY, NOW) is None
+    load(cache, entry(3))
+    assert version_of(cache.fresh(KEY, NOW)) == 3
+
+
+def test_a_load_begun_before_notices_were_heard_again_is_not_fresh() -> None:
+    cache = listening()
+    cache.lost()
+    flight = cache.depart(KEY, landing())
+    cache.resumed()
+    assert cache.flight(KEY) is None
+    cache.land(flight, entry(1), NOW)
+    assert cache.fresh(KEY, NOW) is None
+
+
+def test_stale_age_counts_from_when_the_entry_was_last_known_to_be_right() -> None:
+    cache = listening()
+    load(cache, entry(1), now=NOW)
+    assert cache.fresh(KEY, NOW + 100_000) is not None
+    cache.lost()
+    assert cache.stale(KEY, NOW + 100_060) == (entry(1), 60.0)
+    assert cache.stale(KEY, NOW + 100_000 + 3601) is None
+
+
+def test_an_unknown_notice_voids_everything() -> None:
+    cache = listening()
+    load(cache, entry(1))
+    cache.hear_unknown()
+    cache.lost()
+    assert cache.stale(KEY, NOW) is None
+
+
+def test_more_suspended_prefixes_than_are_remembered_void_everything_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "_FLOORS", 3)
+    cache = listening()
+    load(cache, entry(1))
+    for number in range(2, 5):
+        cache.hear(Notice(NoticeKind.PREFIX, f"88.101.{number}"))
+    assert cache.fresh(KEY, NOW) is not None
+    cache.hear(Notice(NoticeKind.PREFIX, "88.101.5"))
+    assert cache.fresh(KEY, NOW) is None
+    load(cache, entry(1))
+    assert cache.fresh(KEY, NOW) is not None
+
+
+def test_the_cache_is_bounded() -> None:
+    cache = listening(entries=10, missing_entries=5)
+    for number in range(100):
+        load(cache, entry(1, ("88.101.1", f"{number}")), ("88.101.1", f"{number}"))
+        load(cache, Absence.UNKNOWN, ("88.101.1", f"M{number}"))
+    assert len(cache) == 15
+
+
+# Against a dictionary that is always right ---------------------------------------------------------
+
+KEYS: list[Key] = [(prefix, suffix) for prefix in ("P1", "P2") for suffix in ("A", "B")]
+
+
+@dataclass
+class Load:
+    """A load under way: begun, perhaps already read, not yet landed; and what those who wait for it had heard."""
+
+    flight: Flight
+    read: Loaded | None = None
+    waiting: list[int] = field(default_factory=list)
+
+
+class Invalidation(RuleBasedStateMachine):
+    """Commits, their notices (in order, late at will), loads cut into beginning, reading and landing, and a
+    listener that comes and goes.
+
+    ``stamp`` counts commits. ``known[key]`` is the stamp of the last commit that the resolver has heard of: no
+    answer may be older than what it has heard. Entries carry the stamp of the state they show.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = Cache(entries=3, missing_entries=2, missing_seconds=1e9, stale_seconds=1e9)
+        self.stamp = 1
+        self.truth: dict[Key, Loaded] = dict.fromkeys(KEYS, Absence.UNKNOWN)
+        self.changed: dict[Key, int] = dict.fromkeys(KEYS, 0)
+        self.suspended: set[str] = set()
+        self.known: dict[Key, int] = dict.fromkeys(KEYS, 0)
+        self.underway: list[tuple[Notice, int]] = []
+        self.loads: list[Load] = []
+        self.listening = False
+        self.versions: dict[Key, list[tuple[int, Loaded]]] = {key: [(0, Absence.UNKNOWN)] for key in KEYS}
+
+    # The writer
+
+    def commit(self, keys: list[Key], notice: Notice) -> None:
+        for key in keys:
+            shown = Absence.SUSPENDED if key[0] in self.suspended else self.truth[key]
+            self.versions[key].append((self.stamp, shown))
+        if self.listening:
+            self.underway.append((notice, self.stamp))
+
+    @rule(key=st.sampled_from(KEYS))
+    def register(self, key: Key) -> None:
+        if isinstance(self.truth[key], Entry):
+            return
+        self.stamp += 1
+        self.truth[key] = entry(self.stamp, key)
+        self.commit([key], Notice(NoticeKind.ADDITIONS, key[0]))
+
+    @rule(key=st.sampled_from(KEYS), delete=st.booleans())
+    def change(self, key: Key, delete: bool) -> None:
+        if not isinstance(self.truth[key], Entry):
+            return
+        self.stamp += 1
+        self.truth[key] = Absence.UNKNOWN if delete else entry(self.stamp, key)
+        self.commit([key], Notice(NoticeKind.IDENTIFIER, *key))
+
+    @rule(prefix=st.sampled_from(["P1", "P2"]))
+    def suspend_or_resume(self, prefix: str) -> None:
+        self.stamp += 1
+        self.suspended ^= {prefix}
+        self.commit([key for key in KEYS if key[0] == prefix], Notice(NoticeKind.PREFIX, prefix))
+
+    # The listener
+
+    @precondition(lambda self: self.listening and self.underway)
+    @rule()
+    def hear(self) -> None:
+        notice, stamp = self.underway.pop(0)
+        self.cache.hear(notice)
+        for key in KEYS:
+            if key[0] == notice.prefix and notice.suffix_key in ("", key[1]):
+                self.known[key] = stamp
+
+    @rule()
+    def lose_or_resume(self) -> None:
+        self.listening = not self.listening
+        if self.listening:
+            # Notices of commits before this moment never come; loads from now on see those commits.
+            for key in KEYS:
+                self.known[key] = self.stamp
+            self.cache.resumed()
+        else:
+            self.underway.clear()
+            self.cache.lost()
+
+    # The resolver
+
+    def state_at(self, key: Key, stamp: int) -> Loaded:
+        return next(shown for since, shown in reversed(self.versions[key]) if since <= stamp)
+
+    def is_as_new_as(self, key: Key, shown: Loaded, least: int) -> bool:
+        """Whether ``shown`` was the truth at some moment from ``least`` on."""
+        later = [state for since, state in self.versions[key] if since > least]
+        return shown in [self.state_at(key, least), *later]
+
+    @rule(key=st.sampled_from(KEYS))
+    def ask(self, key: Key) -> None:
+        fresh = self.cache.fresh(key, NOW)
+        if fresh is not None:
+            assert self.listening
+            assert self.is_as_new_as(key, fresh, self.known[key])
+            return
+        flight = self.cache.flight(key)
+        if flight is None:
+            flight = self.cache.depart(key, landing())
+            self.loads.append(Load(flight))
+        joined = next(load for load in self.loads if load.flight is flight)
+        if self.listening:
+            joined.waiting.append(self.known[key])
+
+    @precondition(lambda self: any(load.read is None for load in self.loads))
+    @rule(data=st.data())
+    def read(self, data: st.DataObject) -> None:
+        load = data.draw(st.sampled_from([load for load in self.loads if load.read is None]))
+        load.read = self.state_at(load.flight.key, self.stamp)
+
+    @precondition(lambda self: self.loads)
+    @rule(data=st.data(), fails=st.booleans())
+    def land(self, data: st.DataObject, fails: bool) -> None:
+        load = data.draw(st.sampled_from(self.loads))
+        self.loads.remove(load)
+        if fails or load.read is None:
+            self.cache.land(load.flight, None, NOW)
+            return
+        self.cache.land(load.flight, load.read, NOW)
+        for least in load.waiting:
+            assert self.is_as_new_as(load.flight.key, load.read, least)
+
+
+class StaleInvalidation(Invalidation):
+    """The same, but the listener never fails: then even what is given as stale is no older than what was heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache.resumed()
+        self.listening = True
+
+    def lose_or_resume(self) -> None:
+        """Never."""
+
+    @invariant()
+    def nothing_void_is_given_as_stale(self) -> None:
+        for key in KEYS:
+            remembered = self.cache.stale(key, NOW)
+            assert remembered is None or self.is_as_new_as(key, remembered[0], self.known[key])
+
+
+TestInvalidation = Invalidation.TestCase
+TestInvalidation.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestStaleInvalidation = StaleInvalidation.TestCase
+TestStaleInvalidation.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
