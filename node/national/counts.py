@@ -1,0 +1,47 @@
+"""What there is to say about yesterday and today: registrations and resolutions, by days of UTC+8.
+
+Each statement is the whole day so far and replaces the one before it, so it needs no outbox: one that is lost
+is made good by the next. Yesterday is stated as long as it is yesterday, for what was counted around midnight.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, datetime, time, timedelta
+
+from node.database import Pool, database_errors
+from node.national.messages import CHINA, DayCounts, ResolutionCount
+from node.sql import statements_beside
+
+_SQL = statements_beside(__file__)
+_SECONDS = 60.0
+
+
+async def days_so_far(pool: Pool, at: datetime) -> list[DayCounts]:
+    """The counts of yesterday and today as of ``at``. Raises ``DatabaseAway``."""
+    today = at.astimezone(CHINA).date()
+    yesterday = today - timedelta(days=1)
+    begin, end = _midnight(yesterday), _midnight(today + timedelta(days=1))
+    with database_errors():
+        registered = await pool.fetch(_SQL["registrations_by_day"], begin, end, timeout=_SECONDS)
+        resolved = await pool.fetch(_SQL["resolutions_by_day"], begin, end, timeout=_SECONDS)
+    registrations = {row["day"]: row for row in registered}
+    resolutions: defaultdict[date, list[ResolutionCount]] = defaultdict(list)
+    for row in resolved:
+        resolutions[row["day"]].append(
+            ResolutionCount(interface=row["interface"], outcome=row["outcome"], resolutions=row["resolutions"])
+        )
+    return [
+        DayCounts(
+            day=day,
+            registered=registrations[day]["registered"] if day in registrations else 0,
+            updated=registrations[day]["updated"] if day in registrations else 0,
+            deleted=registrations[day]["deleted"] if day in registrations else 0,
+            resolutions=resolutions[day],
+        )
+        for day in (yesterday, today)
+    ]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), CHINA)

@@ -1,0 +1,420 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import random
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import asyncpg
+import pytest
+from yarl import URL
+
+from node.national.mock import Mock
+from node.national.mock_faults import Faults
+from node.national.mock_store import SCHEMA_NAME, SQL, IssuedKey, MockDatabaseMissing, open_store
+from node.national.mock_verification import is_credit_code
+from node.national.signature import KeyPair, sign
+from tests.support.docking import CREDIT_CODE, ISSUED, KEYS, DockedNode, now, until
+
+NODE = uuid4()
+
+
+class Caller:
+    """Speaks the interface by hand, as another implementation of a node would."""
+
+    def __init__(self, session: aiohttp.ClientSession, mock: Mock, keys: KeyPair = KEYS) -> None:
+        self.session = session
+        self.mock = mock
+        self.keys = keys
+
+    async def ask(
+        self, method: str, path: str, content: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        body = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
+        url = URL(self.mock.url + path)
+        if headers is None:
+            headers = self.sign(method, path, body)
+        async with self.session.request(method, url, data=io.BytesIO(body), headers=headers) as answer:
+            return answer.status, json.loads(await answer.read())
+
+    def sign(self, method: str, path: str, body: bytes, nonce: str | None = None) -> dict[str, str]:
+        return sign(self.keys, method, path, body, at=now(), nonce=nonce or uuid4().hex)
+
+    async def deliver(self, *messages: dict[str, Any], laboratory: bool = False) -> list[tuple[str, bool]]:
+        content = {"node": str(NODE), "laboratory": laboratory, "messages": messages}
+        status, answer = await self.ask("POST", "/v1/messages", content)
+        assert status == 200
+        assert [result["message_id"] for result in answer["results"]] == [m["message_id"] for m in messages]
+        return [(result["status"], result["retry"]) for result in answer["results"]]
+
+
+def message(sequence: int, kind: str = "test.kind", stream: str = "s", **body: Any) -> dict[str, Any]:
+    return {
+        "message_id": str(uuid4()), "stream": stream, "sequence": sequence, "kind": kind,
+        "created_at": now().isoformat(), "body": body,
+    }  # fmt: skip
+
+
+def enterprise(enterprise_id: UUID, state: str = "approved", **changed: str) -> dict[str, Any]:
+    facts = {"credit_code": CREDIT_CODE, "name": "示例", "division_code": "442000", "industry_code": "1411"}
+    body = {"enterprise_id": str(enterprise_id), "state": state, **facts, **changed}
+    return message(1, f"enterprise.{state}", "enterprise", **body)
+
+
+def reviewed(prefix: str, enterprise_id: UUID, credit_code: str = CREDIT_CODE) -> dict[str, Any]:
+    body = {"enterprise_id": str(enterprise_id), "credit_code": credit_code, "state": "reviewed"}
+    return message(1, "prefix.reviewed", "prefix", prefix=prefix, **body)
+
+
+async def test_a_message_is_accepted_once_and_has_its_effect_once(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    summary = message(1, "registration.summary", prefix="88.101.1", registered=5, updated=2, deleted=1)
+    other = message(2, "registration.summary", prefix="88.101.1", registered=1, updated=0, deleted=0)
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        assert await caller.deliver(summary) == [("accepted", False)]
+        assert await caller.deliver(summary, other, other) == [
+            ("duplicate", False), ("accepted", False), ("duplicate", False),
+        ]  # fmt: skip
+        both = await asyncio.gather(*(caller.deliver(summary, message(3)) for _ in range(10)))
+        assert all(answer == [("duplicate", False), ("accepted", False)] for answer in both)
+    assert tuple(await upper.fetchrow("SELECT registered, updated, deleted FROM registration")) == (6, 2, 1)
+
+
+async def test_a_message_that_fits_no_shape_is_refused_for_ever_and_the_others_are_kept(
+    world: DockedNode, session: aiohttp.ClientSession
+) -> None:
+    async with world.mock() as mock:
+        answers = await Caller(session, mock).deliver(
+            message(1),
+            message(2, "enterprise.approved", name="only"),
+            message(3, "registration.summary", prefix="88.101.1", registered=-1, updated=0, deleted=0),
+            message(4, "prefix.reviewed", prefix="\x00", enterprise_id=str(NODE), credit_code="", state="reviewed"),
+            message(5, "unheard.of", anything=["goes"]),
+            message(6, text="\x00 is kept as it came"),
+        )
+    assert answers == [
+        ("accepted", False), ("refused", False), ("refused", False), ("refused", False), ("accepted", False),
+        ("accepted", False),
+    ]  # fmt: skip
+
+
+async def test_what_follows_a_message_that_is_put_off_is_put_off_too(
+    world: DockedNode, session: aiohttp.ClientSession
+) -> None:
+    class Second(random.Random):
+        def randrange(self, *_: Any) -> int:
+            return 1
+
+    messages = [message(1, stream="a"), message(2, stream="a"), message(3, stream="b"), message(4, stream="a")]
+    async with world.mock(Faults(busy_share=1), random=Second()) as mock:
+        caller = Caller(session, mock)
+        assert await caller.deliver(*messages) == [
+            ("accepted", False), ("refused", True), ("accepted", False), ("refused", True),
+        ]  # fmt: skip
+        mock.faults = Faults()
+        assert await caller.deliver(*messages) == [
+            ("duplicate", False), ("accepted", False), ("duplicate", False), ("accepted", False),
+        ]  # fmt: skip
+
+
+async def test_a_request_of_the_wrong_shape_is_refused_whole(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    whole = {"node": str(NODE), "laboratory": False}
+    async with world.mock() as mock:
+        for content in (
+            b"", b"{", b"[]", b"null", b'"\xff"', b"{}", b"[" * 100_000,
+            {**whole, "node": "x", "messages": [message(1)]},
+            {**whole, "messages": []},
+            {**whole, "messages": [message(n) for n in range(201)]},
+            {**whole, "messages": [message(1), {**message(2), "stream": "a b"}]},
+            {**whole, "messages": [message(1), {**message(2), "kind": "One"}]},
+            {**whole, "messages": [message(1), {**message(2), "sequence": 2**63}]},
+            {**whole, "messages": [message(1), {**message(2), "created_at": "2026-03-02T00:00:00"}]},
+        ):  # fmt: skip
+            status, answer = await Caller(session, mock).ask("POST", "/v1/messages", content)
+            assert (status, answer["code"], answer["retry"]) == (400, "request_malformed", False), content
+    assert await upper.fetchval("SELECT count(*) FROM message") == 0
+
+
+async def test_the_bytes_of_every_request_are_kept_with_answer_and_signature_verdict(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        await caller.ask("GET", "/v1/verdicts?after=0")
+        await caller.ask("POST", "/v1/messages", b"not json")
+        await Caller(session, mock, KeyPair("nobody", KEYS.secret_key)).ask("POST", "/v1/counts", b"{}")
+        await caller.ask("DELETE", "/v1/nothing?x=1")
+        await caller.ask("POST", "/v1/messages", b" " * (5 << 20))
+    rows = await upper.fetch("SELECT * FROM request ORDER BY request_id")
+    assert [(row["status"], row["signature"]) for row in rows] == [
+        (200, "valid"), (400, "valid"), (401, "signature_wrong"), (404, "valid"), (400, "unread"),
+    ]  # fmt: skip
+    assert rows[0]["head"].startswith(b"GET /v1/verdicts?after=0 HTTP/1.1\r\n")
+    assert b"Biaoshi-Access-Key: test-node\r\n" in rows[0]["head"]
+    assert rows[0]["answer"] == b'{"verdicts":[]}'
+    assert rows[1]["body"] == b"not json"
+    assert json.loads(rows[2]["answer"])["code"] == "signature_wrong"
+    assert all(row["received_at"] <= now() for row in rows)
+
+
+async def test_a_thousand_replays_are_refused(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    body = json.dumps({"node": str(NODE), "laboratory": False, "messages": [message(1)]}).encode()
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        headers = caller.sign("POST", "/v1/messages", body)
+        answers = []
+        for _ in range(20):
+            answers += await asyncio.gather(*(caller.ask("POST", "/v1/messages", body, headers) for _ in range(50)))
+        accepted = [answer for status, answer in answers if status == 200]
+        assert len(accepted) == 1
+        refused = {(status, answer["code"], answer["retry"]) for status, answer in answers if status != 200}
+        assert refused == {(401, "nonce_reused", True)}
+    async with world.mock() as mock:
+        assert (await Caller(session, mock).ask("POST", "/v1/messages", body, headers))[1]["code"] == "nonce_reused"
+    assert await upper.fetchval("SELECT count(*) FROM request WHERE signature = 'valid'") == 1
+
+
+async def test_a_nonce_outlives_every_timestamp_that_is_still_believed(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    """Signed by a clock 5 minutes fast, a request is believed for 10 minutes; its nonce is kept for 15."""
+    offset = timedelta()
+    fast = sign(KEYS, "GET", "/v1/verdicts?after=0", b"", at=now() + timedelta(seconds=298), nonce="a" * 16)
+    async with world.mock(clock=lambda: now() + offset) as mock:
+        caller = Caller(session, mock)
+        assert (await caller.ask("GET", "/v1/verdicts?after=0", headers=fast))[0] == 200
+        offset = timedelta(seconds=590)
+    async with world.mock(clock=lambda: now() + offset) as mock:
+        assert (await Caller(session, mock).ask("GET", "/v1/verdicts?after=0", headers=fast))[1][
+            "code"
+        ] == "nonce_reused"
+        offset = timedelta(seconds=610)
+        assert (await Caller(session, mock).ask("GET", "/v1/verdicts?after=0", headers=fast))[1][
+            "code"
+        ] == "clock_skewed"
+    offset = timedelta(minutes=20)
+    async with world.mock(clock=lambda: now() + offset):
+
+        async def forgotten() -> bool:
+            return bool(await upper.fetchval("SELECT count(*) = 0 FROM nonce"))
+
+        await until(forgotten)
+
+
+async def test_a_rejected_nonce_is_worth_another_signature(world: DockedNode, session: aiohttp.ClientSession) -> None:
+    async with world.mock(Faults(reject_share=1)) as mock:
+        caller = Caller(session, mock)
+        status, answer = await caller.ask("GET", "/v1/verdicts?after=0")
+        assert (status, answer["code"], answer["retry"]) == (401, "nonce_rejected", True)
+
+
+async def test_a_verdict_is_asked_for_by_a_number(world: DockedNode, session: aiohttp.ClientSession) -> None:
+    async with world.mock() as mock:
+        for after in ("", "-1", "x", "1.5", "9" * 19, "١"):
+            path = URL(f"/v1/verdicts?after={after}").raw_path_qs
+            assert (await Caller(session, mock).ask("GET", path))[0] == 400, after
+
+
+async def test_prefixes_are_judged_by_place_enterprise_and_holder(
+    world: DockedNode, session: aiohttp.ClientSession
+) -> None:
+    first, second, draft, wrong, unknown = (uuid4() for _ in range(5))
+    other_code = "91330203MAD0000275"
+    ahead = timedelta()
+    async with world.mock(clock=lambda: now() + ahead) as mock:
+        caller = Caller(session, mock)
+        await caller.deliver(
+            enterprise(first), enterprise(second, credit_code=other_code), enterprise(draft, "submitted"),
+            enterprise(wrong, credit_code="91442000MAD0000199"),
+        )  # fmt: skip
+        await caller.deliver(
+            reviewed("88.101.1", first), reviewed("88.1011.1", first), reviewed("88.101", first),
+            reviewed("88.101.1", second, other_code), reviewed("88.101.1", first),
+            reviewed("88.101.2", second, CREDIT_CODE), reviewed("88.101.3", wrong, "91442000MAD0000199"),
+            reviewed("88.101.4", draft), reviewed("88.101.5", unknown),
+        )  # fmt: skip
+
+        async def verdicts(count: int) -> list[dict[str, Any]]:
+            async def there() -> bool:
+                return len((await caller.ask("GET", "/v1/verdicts?after=0"))[1]["verdicts"]) == count
+
+            await until(there)
+            answer = (await caller.ask("GET", "/v1/verdicts?after=0"))[1]["verdicts"]
+            assert [verdict["sequence"] for verdict in answer] == list(range(1, count + 1))
+            return list(answer)
+
+        # The last two wait a moment for a report of their enterprise that may still be on its way.
+        await verdicts(7)
+        await caller.deliver(enterprise(draft, credit_code=CREDIT_CODE))
+        await verdicts(8)
+        ahead = timedelta(seconds=6)
+        found = await verdicts(9)
+        assert [(v["prefix"], v["passed"], v["reason"].split(" / ")[0]) for v in found] == [
+            ("88.101.1", True, "核验通过"),
+            ("88.1011.1", False, "前缀不在该二级节点的授权范围内"),
+            ("88.101", False, "前缀不在该二级节点的授权范围内"),
+            ("88.101.1", False, "前缀已由其他企业持有"),
+            ("88.101.1", True, "核验通过"),
+            ("88.101.2", False, "企业信息有误"),
+            ("88.101.3", False, "企业信息有误"),
+            ("88.101.4", True, "核验通过"),
+            ("88.101.5", False, "企业未作为审核通过上报"),
+        ]
+        rest = (await caller.ask("GET", "/v1/verdicts?after=7"))[1]["verdicts"]
+        assert [verdict["sequence"] for verdict in rest] == [8, 9]
+
+
+async def test_a_node_sees_the_verdicts_on_its_own_prefixes_only(
+    world: DockedNode, session: aiohttp.ClientSession
+) -> None:
+    stranger = KeyPair("another-node", "a secret of another")
+    async with world.mock(keys=[ISSUED, IssuedKey(stranger, "88.102")]) as mock:
+        holder = uuid4()
+        await Caller(session, mock).deliver(enterprise(holder), reviewed("88.101.1", holder))
+
+        async def seen(keys: KeyPair) -> int:
+            return len((await Caller(session, mock, keys).ask("GET", "/v1/verdicts?after=0"))[1]["verdicts"])
+
+        async def judged() -> bool:
+            return await seen(KEYS) == 1
+
+        await until(judged)
+        assert await seen(stranger) == 0
+
+
+async def test_a_later_statement_about_a_day_replaces_the_earlier_in_whatever_order_they_come(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    def counts(registered: int, minutes: int) -> dict[str, Any]:
+        day = {
+            "day": "2026-03-02", "registered": registered, "updated": 0, "deleted": 0,
+            "resolutions": [{"interface": 4, "outcome": 1, "resolutions": registered * 2}],
+        }  # fmt: skip
+        at = (now() + timedelta(minutes=minutes)).isoformat()
+        return {"node": str(NODE), "laboratory": True, "at": at, "days": [day]}
+
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        for statement in (counts(1, 0), counts(3, 2), counts(2, 1), counts(3, 2)):
+            assert (await caller.ask("POST", "/v1/counts", statement))[0] == 200
+    row = await upper.fetchrow("SELECT day, registered, resolutions FROM daily_count")
+    assert (row["day"], row["registered"]) == (date(2026, 3, 2), 3)
+    assert json.loads(row["resolutions"])[0]["resolutions"] == 6
+
+
+async def test_a_laboratory_node_stays_marked(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        await caller.deliver(message(1), laboratory=True)
+        await caller.deliver(message(2))
+        async with session.get(mock.url + "/") as answer:
+            assert "实验数据" in await answer.text()
+    assert await upper.fetchval("SELECT laboratory FROM node")
+    assert [row[0] for row in await upper.fetch("SELECT laboratory FROM message ORDER BY arrival")] == [True, False]
+
+
+async def test_the_page_says_that_it_is_a_mock_and_escapes_what_it_shows(
+    world: DockedNode, session: aiohttp.ClientSession
+) -> None:
+    holder = uuid4()
+    async with world.mock(Faults(delay_ms=1)) as mock:
+        caller = Caller(session, mock)
+        await caller.deliver(enterprise(holder, name="<script>alert(1)</script>"), reviewed("88.101.9", holder))
+        await caller.deliver(message(9, stream="<b>", text="<img src=x>"))
+        beat = {
+            "node": str(NODE), "laboratory": False, "state": "running", "version": "0.1", "uptime_seconds": 1,
+            "backlog": 42, "at": now().isoformat(),
+        }  # fmt: skip
+        assert (await caller.ask("POST", "/v1/heartbeats", beat))[0] == 200
+
+        async def given() -> bool:
+            async with session.get(mock.url + "/overview") as answer:
+                return bool((await answer.json())["prefixes"])
+
+        await until(given)
+        async with session.get(mock.url + "/") as answer:
+            page = await answer.text()
+        async with session.get(mock.url + "/overview") as answer:
+            content = await answer.json()
+        async with session.get(mock.url + "/overview.css") as answer:
+            assert answer.content_type == "text/css"
+    assert "模拟国家顶级节点" in page
+    assert "这是用于演示和测试的模拟程序" in page
+    assert "delay_ms = 1" in page
+    assert "<script>" not in page and "<img" not in page and "<b>" not in page  # noqa: PT018
+    assert content["nodes"][0]["heartbeat"]["backlog"] == 42
+    assert content["prefixes"][0]["prefix"] == "88.101.9"
+    assert {entry["stream"] for entry in content["streams"]} == {"enterprise", "prefix", "<b>"}
+
+
+async def test_the_switches_are_changed_over_http(world: DockedNode, session: aiohttp.ClientSession) -> None:
+    async with world.mock() as mock:
+        for wrong in (b"", b"{", b'{"delay_ms": -1}', b'{"drop_share": 2}', b'{"delay": 1}'):
+            async with session.put(mock.url + "/faults", data=wrong) as answer:
+                assert answer.status == 400
+        assert mock.faults == Faults()
+        async with session.put(mock.url + "/faults", json={"stopped": True}) as answer:
+            assert (await answer.json())["stopped"] is True
+        with pytest.raises(aiohttp.ClientError):
+            await Caller(session, mock).ask("GET", "/v1/verdicts?after=0")
+        async with session.get(mock.url + "/faults") as answer:
+            assert (await answer.json())["stopped"] is True
+        async with session.put(mock.url + "/faults", data=b"{}") as answer:
+            assert answer.status == 200
+        assert (await Caller(session, mock).ask("GET", "/v1/verdicts?after=0"))[0] == 200
+
+
+async def test_a_dropped_request_was_applied_or_not_but_never_half(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    async with world.mock(Faults(drop_share=1)) as mock:
+        caller = Caller(session, mock)
+        for sequence in range(40):
+            with pytest.raises(aiohttp.ClientError):
+                await caller.deliver(message(sequence))
+    kept = await upper.fetchval("SELECT count(*) FROM message")
+    assert 5 < kept < 35
+    assert await upper.fetchval("SELECT count(*) FROM request WHERE status = 200") == kept
+
+
+async def test_a_database_that_does_not_exist_is_named_in_one_sentence(world: DockedNode) -> None:
+    with pytest.raises(MockDatabaseMissing, match="nowhere_at_all"):
+        await open_store(world.database_url.replace("/test_", "/nowhere_at_all_"), [], now())
+
+
+async def test_every_statement_of_the_mock_can_be_prepared(world: DockedNode) -> None:
+    (await open_store(world.database_url, [], now())).terminate()
+    connection = await asyncpg.connect(world.database_url, server_settings={"search_path": SCHEMA_NAME})
+    try:
+        for statement in SQL.values():
+            await connection.prepare(statement)
+            assert statement.startswith("--")
+    finally:
+        await connection.close()
+
+
+async def test_the_mock_leaves_the_tables_of_a_node_alone(world: DockedNode) -> None:
+    """Given the node's own database by mistake, it makes a schema beside them."""
+    (await open_store(world.database_url, [ISSUED], now())).terminate()
+    assert await world.pool.fetchval("SELECT to_regclass('public.key_pair')") is None
+    assert await world.pool.fetchval("SELECT count(*) FROM prefix") == 0
+
+
+def test_the_far_side_knows_a_credit_code_when_it_sees_one() -> None:
+    assert is_credit_code(CREDIT_CODE)
+    assert not is_credit_code(CREDIT_CODE[:17] + "9")
+    assert not is_credit_code(CREDIT_CODE.lower())
+    assert not is_credit_code("")
