@@ -1,0 +1,73 @@
+"""The front page (search an identifier, see what this node is) and the documentation of the interface.
+
+Everything comes from this process: no inline script or style, no request to any other host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from node import __version__
+from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix
+
+_HERE = Path(__file__).parent
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
+        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFace:
+    """What the front page says about the node."""
+
+    name: str
+    prefix: str
+    laboratory: bool
+
+
+def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any]) -> None:
+    """Front page at ``/``, document at ``/v1/openapi.json``, its reader at ``/v1/docs``, files at ``/desk``."""
+    pages = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
+    )
+    document = msgspec.json.encode(openapi)
+
+    async def front(request: web.Request) -> web.Response:
+        asked = request.query.get("identifier", "").strip()
+        fault = ""
+        if asked:
+            try:
+                found = Identifier.parse(asked)
+            except (InvalidIdentifier, InvalidPrefix, InvalidSuffix) as error:
+                fault = error.detail
+            else:
+                address = request.url.origin().with_path(f"/{found.prefix.text}/{found.suffix}")
+                raise web.HTTPSeeOther(address.raw_path)
+        return _page("front.html", face=face, asked=asked, fault=fault, version=__version__)
+
+    async def docs(_: web.Request) -> web.Response:
+        return _page("docs.html", face=face)
+
+    async def described(_: web.Request) -> web.Response:
+        return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    def _page(name: str, **values: Any) -> web.Response:
+        text = pages.get_template(name).render(**values)
+        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
+
+    router.add_get("/", front)
+    router.add_get("/v1/docs", docs)
+    router.add_get("/v1/openapi.json", described)
+    router.add_static("/desk", _HERE / "static")

@@ -1,0 +1,227 @@
+"""The demo's story: found, review, verify, register, resolve; told through the public interface only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from node.client import Client
+from node.demo.workload import FILES, MAPPING, SampleEnterprise, enterprises, template, write_files
+from node.errors import Unavailable
+from node.importer import Import, import_file
+
+RESOLUTIONS = 10_000
+_PREFIX_SECONDS = 60.0
+_STATE_FILE = "demo.json"
+_SAMPLES = 3
+
+Say = Callable[[str], None]
+
+
+class HammerReport(Protocol):
+    """What the hammer found; see ``loadtest/hammer.py``."""
+
+    resolved: int
+    errors: int
+    first_errors: list[str]
+
+    def percentile(self, share: float) -> float: ...
+
+
+Hammer = Callable[[Sequence[str], int], Awaitable[HammerReport]]
+
+
+class VerificationMissing(Unavailable):
+    title_zh = "国家顶级节点未给出核验结果"
+
+
+@dataclass(slots=True)
+class Table:
+    """What happened, for people and for ``--json``."""
+
+    laboratory: bool = True
+    enterprises: int = 0
+    prefixes: int = 0
+    registered: int = 0
+    rejected: int = 0
+    resolved: int = 0
+    errors: int = 0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    seconds: float = 0.0
+    addresses: dict[str, str] = field(default_factory=dict)
+    samples: list[str] = field(default_factory=list)
+
+    def write(self, target: Path) -> None:
+        target.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+class State(msgspec.Struct):
+    """What the demo remembers between its runs, in a file only its user can read."""
+
+    administrator_password: str
+    reviewer_password: str
+    registered: int = 0
+    rejected: int = 0
+    identifiers: list[str] = msgspec.field(default_factory=list)
+    done: bool = False
+
+
+def load_state(folder: Path) -> State | None:
+    """The state of an earlier run, if there was one."""
+    path = folder / _STATE_FILE
+    return msgspec.json.decode(path.read_bytes(), type=State) if path.exists() else None
+
+
+def save_state(folder: Path, state: State) -> None:
+    """Keep it; the file appears whole or not at all."""
+    partial = folder / (_STATE_FILE + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_bytes(msgspec.json.encode(state))
+    partial.replace(folder / _STATE_FILE)
+
+
+async def tell(client: Client, folder: Path, state: State, hammer: Hammer, say: Say) -> Table:
+    """Everything the demo does with a running node; steps that an earlier run did are not done again."""
+    began = time.perf_counter()
+    administrator = await signed_in(client, "admin", state.administrator_password)
+    if not state.done:
+        cast = Cast(administrator, await make_reviewer(client, administrator, state), say)
+        samples = enterprises()
+        await cast.bring_in(samples)
+        await cast.publish(template())
+        await _register(administrator, folder, samples, state, say)
+        state.identifiers = await _some_identifiers(administrator, samples)
+        state.done = True
+        save_state(folder, state)
+    table = Table(registered=state.registered, rejected=state.rejected)
+    table.enterprises = len(await _all(administrator, "/v1/enterprises", state="approved"))
+    table.prefixes = len(await _all(administrator, "/v1/prefixes", state="enabled"))
+    say(f"解析 {RESOLUTIONS:,} 次 · resolving {RESOLUTIONS:,} times")
+    report = await hammer(state.identifiers, RESOLUTIONS)
+    table.resolved, table.errors = report.resolved, report.errors
+    table.p50_ms, table.p99_ms = report.percentile(0.50), report.percentile(0.99)
+    for words in report.first_errors:
+        say(f"  {words}")
+    table.samples = state.identifiers[:: max(1, len(state.identifiers) // _SAMPLES)][:_SAMPLES]
+    table.seconds = round(time.perf_counter() - began, 2)
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Those who bring enterprises in: each step that was done before is left alone."""
+
+    administrator: Client
+    reviewer: Client
+    say: Say
+
+    async def bring_in(self, samples: Sequence[SampleEnterprise]) -> None:
+        """Real-name review and a verified prefix for every enterprise."""
+        self.say(f"{len(samples)} 家企业提交实名审核并申请前缀 · enterprises, review, prefixes")
+        known = {one["credit_code"]: one for one in await _all(self.administrator, "/v1/enterprises")}
+        granted = {one["prefix"]: one for one in await _all(self.administrator, "/v1/prefixes")}
+        for sample in samples:
+            enterprise = known.get(sample.form["credit_code"])
+            if enterprise is None:
+                enterprise = await self.administrator.post("/v1/enterprises", sample.form)
+            path = f"/v1/enterprises/{enterprise['enterprise_id']}"
+            if enterprise["state"] == "draft":
+                enterprise = await self.administrator.post(f"{path}/submit")
+            if enterprise["state"] == "submitted":
+                await self.reviewer.post(f"{path}/approve")
+            prefix = granted.get(sample.prefix)
+            if prefix is None:
+                application = {"prefix": sample.prefix, "enterprise_id": enterprise["enterprise_id"]}
+                prefix = await self.administrator.post("/v1/prefixes", application)
+            if prefix["state"] == "applied":
+                await self.reviewer.post(f"/v1/prefixes/{sample.prefix}/approve")
+        await self._until_enabled(len(samples))
+
+    async def _until_enabled(self, wanted: int) -> None:
+        self.say("等待国家顶级节点核验前缀 · waiting for the national node to verify the prefixes")
+        deadline = time.monotonic() + _PREFIX_SECONDS
+        while len(enabled := await _all(self.administrator, "/v1/prefixes", state="enabled")) < wanted:
+            if time.monotonic() > deadline:
+                raise VerificationMissing(f"{len(enabled)} of {wanted} prefixes were verified in time")
+            await asyncio.sleep(0.1)
+
+    async def publish(self, drawn: dict[str, Any]) -> None:
+        """A template of the node's own."""
+        found = [one for one in await _all(self.administrator, "/v1/templates") if one["name"] == drawn["name"]]
+        stored = found[0] if found else await self.administrator.post("/v1/templates", drawn)
+        if stored["state"] == "draft":
+            await self.administrator.post(f"/v1/templates/{stored['template_id']}/publish")
+
+
+async def signed_in(client: Client, name: str, password: str) -> Client:
+    """A client with a fresh token of the account."""
+    token = await client.post("/v1/tokens", {"name": name, "password": password, "label": "demo"})
+    return client.acting_with(token["token"])
+
+
+async def make_reviewer(client: Client, administrator: Client, state: State) -> Client:
+    """The demo's reviewer, signed in."""
+    if not any(one["name"] == "reviewer" for one in await _all(administrator, "/v1/accounts")):
+        account = {"name": "reviewer", "role": "reviewer", "password": state.reviewer_password}
+        await administrator.post("/v1/accounts", account)
+    return await signed_in(client, "reviewer", state.reviewer_password)
+
+
+async def _register(
+    administrator: Client, folder: Path, samples: Sequence[SampleEnterprise], state: State, say: Say
+) -> None:
+    """Each file by an account of the enterprise that owns the prefix, one after another."""
+    files = await asyncio.to_thread(write_files, folder / "files")
+    state.registered = state.rejected = 0
+    for file, sample in zip(files, samples[:FILES], strict=True):
+        user = await make_enterprise_user(administrator, sample)
+        task = Import(file, sample.prefix, template()["name"], MAPPING)
+        batch = await import_file(user, task)
+        say(
+            f"  {sample.form['name']} {sample.prefix}: 注册 {batch['registered']:,}，驳回 {batch['rejected']}"
+            f" · registered {batch['registered']:,}, rejected {batch['rejected']}"
+        )
+        state.registered += batch["registered"]
+        state.rejected += batch["rejected"]
+
+
+async def make_enterprise_user(administrator: Client, sample: SampleEnterprise) -> Client:
+    """A new account of the enterprise that holds the sample's prefix, signed in."""
+    held = await administrator.get(f"/v1/prefixes/{sample.prefix}")
+    password = f"Demo-{secrets.token_urlsafe(18)}-1"
+    name = f"{sample.user_name}-{secrets.token_hex(3)}"
+    account = {
+        "name": name, "role": "enterprise_user", "password": password, "enterprise_id": held["enterprise_id"],
+    }  # fmt: skip
+    await administrator.post("/v1/accounts", account)
+    return await signed_in(administrator, name, password)
+
+
+async def _some_identifiers(administrator: Client, samples: Sequence[SampleEnterprise]) -> list[str]:
+    """A page of identifiers of each enterprise that registered some."""
+    found: list[str] = []
+    for sample in samples[:FILES]:
+        page = await administrator.get("/v1/identifiers", prefix=sample.prefix, limit=200)
+        found += [one["identifier"] for one in page["items"]]
+    return found
+
+
+async def _all(client: Client, path: str, **query: str | int) -> list[dict[str, Any]]:
+    """Every item of a list, page by page."""
+    items: list[dict[str, Any]] = []
+    cursor: dict[str, str | int] = {}
+    while True:
+        page = await client.get(path, limit=200, **query, **cursor)
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        cursor = {"cursor": page["next_cursor"]}
