@@ -1,0 +1,63 @@
+"""Imports point down, and the pure values import nothing but the standard library."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("node", "registry", "resolver", "admin", "loadtest")
+LOOKS_DOWN_ON: dict[str, set[str]] = {
+    "node": {"node"},
+    "registry": {"node", "registry"},
+    "resolver": {"node", "resolver"},
+    "admin": {"node", "registry", "resolver", "admin"},
+    "loadtest": {"loadtest"},
+}
+# The composition root may look up; the hammer may use the pure values, and its benches the node's own programs.
+EXCEPTIONS: dict[str, set[str]] = {
+    "node/cli.py": set(PACKAGES),
+    "node/serve.py": set(PACKAGES),
+    "loadtest/bench_import.py": {"node", "loadtest"},
+}
+PURE = ("node/identifier.py", "node/record.py", "node/errors.py", "node/handle_data.py", "resolver/answer.py")
+PURE_MAY_IMPORT = {"node.errors", "node.identifier", "node.record", "node.handle_data"}
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(item, ast.Import):
+            found |= {name.name for name in item.names}
+        elif isinstance(item, ast.ImportFrom):
+            assert item.level == 0, f"{path.name} imports relatively"
+            found.add(str(item.module))
+    return found
+
+
+def modules() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_from_its_own_floor_or_below(path: Path) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    allowed = EXCEPTIONS.get(name, LOOKS_DOWN_ON[name.partition("/")[0]])
+    upward = {
+        module for module in imports_of(path) if module.partition(".")[0] in PACKAGES and
+        module.partition(".")[0] not in allowed
+    }  # fmt: skip
+    assert not upward
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_a_pure_value_imports_nothing_outside_the_standard_library(name: str) -> None:
+    foreign = {
+        module
+        for module in imports_of(ROOT / name)
+        if module.partition(".")[0] not in sys.stdlib_module_names and module not in PURE_MAY_IMPORT
+    }
+    assert not foreign
