@@ -240,14 +240,16 @@ def backup(
     configure(settings.log.level)
 
     from node.backup import backup as back_up
-    from node.serve import database
+    from node.serve import database_of_running_node
 
     async def work() -> Any:
-        async with database(settings) as url:
+        async with database_of_running_node(settings) as url:
             return await back_up(url, target)
 
-    report = run(work())
-    out.print(f"{target} {report.size:,} B sha256 {report.sha256}", markup=False, highlight=False, soft_wrap=True)
+    manifest = run(work()).manifest
+    rows = sum(manifest.tables.values())
+    out.print(f"{target}: {manifest.bytes:,} B, {rows:,} rows, sha256 {manifest.sha256}",
+              markup=False, highlight=False, soft_wrap=True)  # fmt: skip
 
 
 @app.command()

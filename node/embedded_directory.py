@@ -128,7 +128,7 @@ def prepare(root: Path, runtime: Runtime, *, durable: bool = True) -> Prepared:
         if not directory.cluster.exists():
             _create_cluster(directory, usable, owner, durable=durable)
         _make_private(directory.run, owner)
-        _make_private(directory.log.parent, None)
+        _make_private(directory.log.parent, _owner_of_root(directory))
     except BaseException:
         os.close(lock)
         raise
@@ -182,6 +182,12 @@ def _owner_of(directory: DataDirectory) -> Owner | None:
         if found.st_uid != 0:
             return Owner(found.st_uid, found.st_gid)
     return database_owner()
+
+
+def _owner_of_root(directory: DataDirectory) -> Owner | None:
+    """Who reads the log and the lock when root works in an ordinary user's data directory."""
+    found = directory.root.stat()
+    return Owner(found.st_uid, found.st_gid) if os.geteuid() == 0 else None
 
 
 def _open_root(directory: DataDirectory, owner: Owner | None) -> None:

@@ -66,15 +66,17 @@ def processes_of(cluster: Path) -> list[int]:
 def kill_postmaster(pid: int, reap: Callable[[], object]) -> None:
     """kill -9 of a server and all its children.
 
-    It is stopped before its children are listed, for a running one may start another meanwhile.
+    It is stopped before its children are listed, for a running one may start another meanwhile. Returns
+    when they are gone: a child in the middle of a write to the disk takes a moment to die.
     """
     _signal(pid, SIGSTOP)
-    for child in _all_processes():
-        status = status_of(child)
-        if status is not None and status.parent == pid:
-            _signal(child, SIGKILL)
-    _signal(pid, SIGKILL)
+    family = [child for child in _all_processes() if (found := status_of(child)) and found.parent == pid]
+    for member in (*family, pid):
+        _signal(member, SIGKILL)
     reap()
+    deadline = time.monotonic() + 5
+    while any(status_of(child) for child in family) and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def stop_orphan(pid: int, cluster: Path) -> None:

@@ -104,8 +104,23 @@ async def database(settings: Settings) -> AsyncIterator[str]:
     if settings.database.url:
         yield settings.database.url
         return
-    async with embedded.start(settings.database.data_dir or config.data_home() / "postgresql") as server:
+    async with embedded.start(_data_dir(settings)) as server:
         yield server.url()
+
+
+@contextlib.asynccontextmanager
+async def database_of_running_node(settings: Settings) -> AsyncIterator[str]:
+    """As ``database``, and the embedded one also while a node runs on it: what backups are made of."""
+    running = None if settings.database.url else embedded.running_url(_data_dir(settings))
+    if running is not None:
+        yield running
+        return
+    async with database(settings) as url:
+        yield url
+
+
+def _data_dir(settings: Settings) -> Path:
+    return settings.database.data_dir or config.data_home() / "postgresql"
 
 
 async def _first_administrator(url: str, settings: Settings) -> str | None:

@@ -51,7 +51,10 @@ class Absence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered identifier as the resolver keeps it: everything an answer needs, the record still as bytes."""
+    """A registered identifier as the resolver keeps it: everything an answer needs, the record still as bytes.
+
+    ``enterprise`` is empty while the enterprise's amended facts are under review.
+    """
 
     prefix: str
     suffix: str

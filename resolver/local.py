@@ -20,7 +20,10 @@ log = structlog.get_logger("resolver")
 
 SQL = statements_beside(__file__)
 
-_LIVING = frozenset({"enabled", "suspended", "withdrawn"})  # states of a prefix that once answered
+_ANSWERED_ONCE = frozenset({"enabled", "suspended", "withdrawn"})  # states of a prefix
+# Prefixes follow their enterprise, so these are a second bolt. An enterprise whose amended facts are under review
+# goes on answering; its unreviewed name is shown to nobody.
+_ENDED = frozenset({"suspended", "closed", "rejected"})
 _FACES = 1000  # templates remembered
 
 
@@ -101,12 +104,13 @@ class Faces:
 def _loaded(row: asyncpg.Record) -> Loaded:
     (_, prefix, prefix_state, enterprise_state, name, name_en,
      template_id, version, registered_at, updated_at, suffix, record) = row  # fmt: skip
-    if prefix_state not in _LIVING:
+    if prefix_state not in _ANSWERED_ONCE:
         return Absence.ELSEWHERE
-    if prefix_state != "enabled" or enterprise_state != "approved":
+    if prefix_state != "enabled" or enterprise_state in _ENDED:
         return Absence.SUSPENDED
     if record is None:
         return Absence.UNKNOWN
+    reviewed = enterprise_state == "approved"
     digest = hashlib.blake2b(record, digest_size=8).hexdigest()
     # Interned: one text for the hundred thousand entries of an enterprise.
     return Entry(
@@ -117,7 +121,7 @@ def _loaded(row: asyncpg.Record) -> Loaded:
         version=version,
         registered_at=registered_at,
         updated_at=updated_at,
-        enterprise=sys.intern(name),
-        enterprise_en=sys.intern(name_en) if name_en else None,
+        enterprise=sys.intern(name) if reviewed else "",
+        enterprise_en=sys.intern(name_en) if reviewed and name_en else None,
         etag=f"{version}-{digest}",
     )

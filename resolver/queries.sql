@@ -1,8 +1,7 @@
 -- The reader's statements, and the one by which it writes down what it counted (as biaoshi_writer).
 
 -- name: look_up
--- Many identifiers at once, in any order; a prefix that is not ours has no row. An enterprise that is suspended or
--- closed answers for none of its prefixes, whatever their own state.
+-- Many identifiers at once, in any order; a prefix that is not ours has no row.
 SELECT wanted.place, p.prefix, p.state AS prefix_state, e.state AS enterprise_state, e.name, e.name_en,
        i.template_id, i.version, i.registered_at, i.updated_at, coalesce(i.suffix, i.suffix_key) AS suffix, i.record
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (prefix, suffix_key, place)

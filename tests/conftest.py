@@ -25,6 +25,11 @@ from node.migrate import migrate
 _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rows", type=int, default=20_000, help="rows of each import that is killed")
+    parser.addoption("--rounds", type=int, default=20, help="kill -9 rounds")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that takes a database is a database test, whether it says so or not."""
     for item in items:

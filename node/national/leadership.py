@@ -44,7 +44,8 @@ async def lead(pool: Pool, work: Callable[[], Awaitable[None]], stop: asyncio.Ev
                     await pause(stop, _SEEK_SECONDS)
         except (LeadershipLost, *AWAY) as error:
             log.warning("leadership_lost", cause=type(error).__name__)
-            await pause(stop, _SEEK_SECONDS)
+            # Longer than the others' pause: they may have better luck with their connections.
+            await pause(stop, 2 * _SEEK_SECONDS)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -29,6 +29,7 @@ from node.database import AWAY, Connection, Pool
 from node.errors import Malformed, NodeError, NotFound, Unauthenticated
 from node.http_server import Bounds, HttpServer, bind
 from node.national import mock_page, mock_store
+from node.national.leadership import pause
 from node.national.messages import (
     COUNTS,
     HEARTBEATS,
@@ -140,10 +141,12 @@ class Mock:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._clock = clock
         self._random = random
+        self._ending = asyncio.Event()
 
     def application(self) -> web.Application:
         """The routes: the interface under ``/v1``, the page and the switches beside it."""
         app = web.Application(client_max_size=_LARGEST_BODY)
+        app.on_shutdown.append(self._end)
         app.router.add_route("*", "/v1/{rest:.*}", self._interface)
         app.router.add_get("/", self._page)
         app.router.add_get("/overview", self._overview)
@@ -151,6 +154,9 @@ class Mock:
         app.router.add_get("/faults", self._show_faults)
         app.router.add_put("/faults", self._set_faults)
         return app
+
+    async def _end(self, _: web.Application) -> None:
+        self._ending.set()  # whoever is kept waiting for practice is answered now
 
     async def forget_nonces(self) -> None:
         """Once a minute, those that no believable request can carry any more."""
@@ -169,7 +175,7 @@ class Mock:
         if faults.stopped or (drop and self._happens(0.5)):
             return _reset(request)
         body = await _read(request)
-        await asyncio.sleep(faults.delay_ms / 1000)
+        await pause(self._ending, faults.delay_ms / 1000)
         try:
             status, answer = await self._apply_and_keep(request, body, faults)
         except (*AWAY, asyncpg.PostgresError) as error:

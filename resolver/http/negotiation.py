@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
+
+_QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 
 class Wish(Enum):
@@ -48,9 +51,7 @@ def _weighted(header: str) -> list[tuple[str, float]]:
     weighted = []
     for member in header.split(","):
         name, *parameters = (part.strip().lower() for part in member.split(";"))
-        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        try:
-            weighted.append((name, min(1.0, float(quality))))
-        except ValueError:
-            weighted.append((name, 0.0))
+        said = next((part for part in parameters if part.startswith("q=")), "q=1")
+        match = _QUALITY.fullmatch(said)
+        weighted.append((name, float(match[1]) if match else 0.0))
     return weighted

@@ -159,13 +159,15 @@ def view_of(found: Found, face: TemplateFace, english: bool) -> RecordView:
     entry = found.entry
     name = next((attribute for attribute in face.attributes if attribute.name == _TITLE_ATTRIBUTE), None)
     named = next((value for value in found.values if name is not None and value.index == name.index), None)
-    names = (entry.enterprise_en or entry.enterprise, entry.enterprise)
+    said = ENGLISH if english else CHINESE
+    name_zh = entry.enterprise or said["under_review"]
+    name_en = entry.enterprise_en or name_zh
     return RecordView(
         identifier=shown_text(entry.text),
         title=shown_text(data_text(named, english)) if named is not None else "",
         template=(face.title_en or face.title_zh) if english else face.title_zh,
-        enterprise=names[0] if english else names[1],
-        enterprise_other="" if names[0] == names[1] else (names[1] if english else names[0]),
+        enterprise=name_en if english else name_zh,
+        enterprise_other="" if name_en == name_zh else (name_zh if english else name_en),
         lines=tuple(lines_of(found.values, face, named, english)),
         registered=moment(entry.registered_at),
         changed=moment(entry.updated_at) if entry.updated_at != entry.registered_at else None,

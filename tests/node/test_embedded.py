@@ -155,7 +155,10 @@ async def test_a_killed_server_restarts_with_every_committed_row(data: Path) -> 
         async with connected(server) as connection:
             await connection.execute("CREATE TABLE killed AS SELECT generate_series(1, 1000)")
         killed = server.pid
+        stuck = await asyncpg.connect(server.url())
+        os.kill(stuck.get_server_pid(), signal.SIGSTOP)  # it would outlive its parent
         server.kill()
+        stuck.terminate()
         assert not server.running
         assert not processes_of(data / "cluster")
         await asyncio.wait_for(server.exited(), 1)
@@ -326,6 +329,7 @@ async def test_a_too_long_socket_path_is_refused_with_the_bytes_it_is_over(base:
 
 async def test_the_longest_allowed_path_carries_a_server(base: Path) -> None:
     room = 107 - len(os.fsencode(base / "x" / "run" / ".s.PGSQL.5432")) + 1
+    (base / ("d" * room)).mkdir(mode=0o700)  # as a careful administrator makes it: empty and closed
     async with embedded.start(base / ("d" * room), settings=QUICK) as server, connected(server) as connection:
         assert await connection.fetchval("SELECT 1") == 1
     assert isinstance(await refusal(base / ("d" * (room + 1))), SocketPathUnusable)
@@ -546,6 +550,8 @@ async def test_an_ordinary_user_runs_the_server_in_place_and_nobody_else_can_use
     assert str(base) in str(forbidden["detail"])
 
     # Root serves an ordinary user's database as that user, and leaves it usable for them.
+    shutil.rmtree(home / "data" / "log")
+    (home / "data" / "biaoshi.lock").unlink()
     async with embedded.start(home / "data", settings=QUICK) as server:
         assert user_of(server.pid) == nobody
     assert started_by(nobody, everyones_python, home / "data")["owner"] == nobody

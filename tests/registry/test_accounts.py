@@ -103,7 +103,7 @@ async def test_neither_password_nor_token_reaches_the_database_or_the_log(office
         issued = await office.accounts.sign_in("liwei", GOOD)
         await refused(office, "liwei", WRONG, 5)
     rows = await office.pool.fetch(
-        "SELECT to_json(a)::text || coalesce(to_json(t)::text, '') FROM account a LEFT JOIN token t USING (account_id)"
+        "SELECT concat(to_json(a)::text, to_json(t)::text) FROM account a LEFT JOIN token t USING (account_id)"
     )
     kept = str([row[0] for row in rows]) + str(await office.traces()) + str(logged) + repr(stored) + repr(issued)
     for secret in (GOOD, WRONG, issued.text.rpartition("_")[2], issued.text.partition("_")[2].partition("_")[2]):
@@ -137,9 +137,10 @@ async def test_a_failed_sign_in_costs_the_same_for_names_known_unknown_and_locke
     await refused(office, "locked", WRONG, 5)
 
     async def cost(name: str) -> float:
-        began = time.perf_counter()
+        # Seconds of processor, threads included: what others do on this machine does not count.
+        began = time.process_time()
         await refused(office, name, WRONG)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     costs = {name: min([await cost(name) for _ in range(4)]) for name in ("known", "nobody", "locked")}
     assert max(costs.values()) < 1.7 * min(costs.values()), costs
@@ -403,9 +404,7 @@ async def test_the_administrator_sets_a_password_without_the_old_one_and_ends_a_
         stored = await made(office, f"user-{role}", role)
         await refused(office, f"user-{role}", WRONG, 5)
         async with office.leaving(None):
-            await office.accounts.set_password(
-                office.admin, acting(office.admin), stored.account.account_id, BETTER
-            )
+            await office.accounts.set_password(office.admin, acting(office.admin), stored.account.account_id, BETTER)
         assert await office.accounts.sign_in(f"user-{role}", BETTER)
     with pytest.raises(AccountUnknown):
         await office.accounts.set_password(office.admin, acting(office.admin), uuid4(), BETTER)
@@ -431,6 +430,8 @@ async def test_a_sign_in_remembers_its_door(office: Office) -> None:
 
 
 def test_whatever_keeps_somebody_out_is_unauthenticated_or_another_named_refusal() -> None:
-    refusals = [thing for thing in vars(accounts_module).values() if isinstance(thing, type) and issubclass(thing, NodeError)]
+    refusals = [
+        thing for thing in vars(accounts_module).values() if isinstance(thing, type) and issubclass(thing, NodeError)
+    ]
     outside = {SignInRefused, TokenUnknown, TokenExpired, TokenRevoked, AccountDisabled}
     assert {kind for kind in refusals if issubclass(kind, Unauthenticated)} - {Unauthenticated} == outside

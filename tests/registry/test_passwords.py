@@ -84,9 +84,9 @@ async def test_nobodys_password_costs_as_much_as_somebodys() -> None:
     hashed = await hashing.hash("Tr7-lampe-Kran")
 
     async def cost(password_hash: str | None) -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         await hashing.verify(password_hash, "wrong")
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     real, none = [], []
     for _ in range(7):

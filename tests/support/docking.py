@@ -51,7 +51,7 @@ class DockedNode:
         async with self.pool.acquire() as connection:
             await connection.execute(
                 "INSERT INTO outbox (message_id, stream, kind, body, created_at)"
-                " SELECT gen_random_uuid(), s.stream, 'test.numbered', jsonb_build_object('n', n, 'padding', $3::text),"
+                " SELECT gen_random_uuid(), s.stream, 'test.numbered', jsonb_build_object('n', n, 'p', $3::text),"
                 " now() FROM generate_series(1, $2) n CROSS JOIN unnest($1::text[]) s(stream) ORDER BY n, s.stream",
                 list(streams), count, padding,
             )  # fmt: skip
