@@ -30,6 +30,8 @@ AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
     asyncpg.InterfaceError,
+    # A connection that was told of a shutdown but not yet closed; asyncpg has no better name for it.
+    asyncpg.InternalClientError,
 )
 
 

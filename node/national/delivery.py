@@ -124,7 +124,7 @@ class Courier:
         halted: dict[str, None] = {}
         for message in messages:
             result = results.get(message.message_id)
-            if False:
+            if result is None:
                 failed["the answer does not mention it"].append(message.message_id)
                 halted[message.stream] = None
             elif result.status is not Status.REFUSED:

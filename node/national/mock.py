@@ -108,22 +108,6 @@ async def run_mock(
             pool.terminate()
 
 
-async def serve_mock(
-    database_url: str,
-    host: str,
-    port: int,
-    *,
-    keys: Sequence[IssuedKey],
-    faults: Faults = NO_FAULTS,
-    on_ready: Callable[[str], None] | None = None,
-) -> None:
-    """Run the mock until cancelled; ``on_ready`` is told its URL. Raises what ``run_mock`` raises."""
-    async with run_mock(database_url, host, port, keys=keys, faults=faults) as mock:
-        if on_ready is not None:
-            on_ready(mock.url)
-        await asyncio.Event().wait()
-
-
 class Mock:
     """One running mock; ``faults`` may be replaced at any time."""
 

@@ -18,7 +18,7 @@ from node.database import Pool
 from node.identifier import Identifier, Prefix
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import Value, encode_values
-from node.web import make_app
+from node.web import WebSettings, make_app
 from resolver.chain import Resolver
 from resolver.counting import ResolutionCounter
 from resolver.http.routes import add_routes
@@ -71,11 +71,9 @@ class Shelf:
         )  # fmt: skip
         return enterprise_id
 
-    async def prefix(
-        self, prefix: str = "88.101.1", enterprise_id: UUID | None = None, state: str = "enabled"
-    ) -> str:
+    async def prefix(self, prefix: str = "88.101.1", holder: UUID | None = None, state: str = "enabled") -> str:
         """A prefix, of a new enterprise unless said otherwise."""
-        owner = enterprise_id or await self.enterprise()
+        owner = holder or await self.enterprise()
         await self.connection.execute(
             "INSERT INTO prefix (prefix, enterprise_id, state, log_secret, created_at, updated_at)"
             " VALUES ($1, $2, $3, $4, $5, $5)",
@@ -185,7 +183,8 @@ async def front_of(url: str, pool: Pool, *, laboratory: bool = False, **changed:
     """The resolver's routes on a free port of the loopback, with a client session bound to it."""
     counter = ResolutionCounter(pool, lambda: datetime.now(UTC), never=(), seconds=3600)
     async with counter, resolver_of(url, **changed) as resolver:
-        app = make_app([], authenticate=_nobody, clock=lambda: datetime.now(UTC))
+        quiet = WebSettings(log_requests=False)
+        app = make_app([], authenticate=_nobody, clock=lambda: datetime.now(UTC), settings=quiet)
         add_routes(app.router, resolver, counter, laboratory=laboratory)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()

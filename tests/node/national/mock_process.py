@@ -6,20 +6,20 @@ import sys
 import msgspec
 
 from node.log import configure
-from node.national.mock import serve_mock
+from node.national.mock import run_mock
 from node.national.mock_faults import Faults
 from node.national.mock_store import IssuedKey
 from node.national.signature import KeyPair
 
-database, port, faults = sys.argv[1:]
+
+async def main(database: str, port: str, faults: str) -> None:
+    keys = [IssuedKey(KeyPair("test-node", "a secret of the tests"), "88.101")]
+    async with run_mock(
+        database, "127.0.0.1", int(port), keys=keys, faults=msgspec.json.decode(faults, type=Faults)
+    ) as mock:
+        print(mock.url, flush=True)
+        await asyncio.Event().wait()
+
+
 configure("error")
-asyncio.run(
-    serve_mock(
-        database,
-        "127.0.0.1",
-        int(port),
-        keys=[IssuedKey(KeyPair("test-node", "a secret of the tests"), "88.101")],
-        faults=msgspec.json.decode(faults, type=Faults),
-        on_ready=lambda url: print(url, flush=True),
-    )
-)
+asyncio.run(main(*sys.argv[1:]))

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -56,7 +57,7 @@ async def test_five_thousand_messages_arrive_once_and_in_order_through_absence_k
         for _ in range(3):
             before = await received()
             await world.report_many(STREAMS, 300)
-            await until(lambda before=before: more_than(received, before + 100))
+            await until(partial(more_than, received, before + 100))
             await kill(process)
             process = await world.start_mock(port, FLAKY)
         await switch(stopped=True)
@@ -219,9 +220,13 @@ async def test_what_is_not_said_by_the_interface_is_no_answer(world: DockedNode)
     async with far_side(answer) as url, world.steward(url, docking={"deadline_seconds": 0.2}):
         for mood in range(9):  # noqa: B007 - the far side looks at it
             seen = len(asked)
-            await until(lambda seen=seen: len(asked) > seen + 1)
+            await until(partial(longer_than, asked, seen + 1))
             assert await world.waiting() == 2
     assert await world.pool.fetchval("SELECT count(*) FROM outbox WHERE last_error IS NOT NULL") >= 1
+
+
+def longer_than(asked: list[str], least: int) -> bool:
+    return len(asked) > least
 
 
 def resident_kilobytes(pid: int) -> int:

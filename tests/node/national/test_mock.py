@@ -5,7 +5,7 @@ import io
 import json
 import random
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,12 +14,13 @@ import asyncpg
 import pytest
 from yarl import URL
 
+from node.national import messages, signature
 from node.national.mock import Mock
 from node.national.mock_faults import Faults
 from node.national.mock_store import SCHEMA_NAME, SQL, IssuedKey, MockDatabaseMissing, open_store
 from node.national.mock_verification import is_credit_code
 from node.national.signature import KeyPair, sign
-from tests.support.docking import CREDIT_CODE, ISSUED, KEYS, DockedNode, now, until
+from tests.support.docking import CREDIT_CODE, ISSUED, KEYS, ROOT, DockedNode, now, until
 
 NODE = uuid4()
 
@@ -418,3 +419,20 @@ def test_the_far_side_knows_a_credit_code_when_it_sees_one() -> None:
     assert not is_credit_code(CREDIT_CODE[:17] + "9")
     assert not is_credit_code(CREDIT_CODE.lower())
     assert not is_credit_code("")
+
+
+def test_the_interface_document_agrees_with_the_code() -> None:
+    text = (ROOT / "docs/national-interface.md").read_text(encoding="utf-8")
+    headers = (signature.ACCESS_KEY, signature.TIMESTAMP, signature.NONCE, signature.SIGNATURE)
+    paths = (messages.MESSAGES, messages.HEARTBEATS, messages.COUNTS, messages.VERDICTS)
+    scheme = signature.SCHEME.decode()
+    for word in (*headers, *paths, scheme, *Faults.__struct_fields__, *messages.Status):
+        assert word in text, word
+    for shape in (messages.Delivery, messages.Heartbeat, messages.Counts, messages.DayCounts, messages.Result,
+                  messages.Verdict, messages.Refusal, messages.Message):  # fmt: skip
+        for member in shape.__struct_fields__:
+            assert member in text, f"{shape.__name__}.{member}"
+    example = KeyPair("node-1", "sixteen characters")
+    at = datetime.fromtimestamp(1772413200, UTC)
+    signed = sign(example, "POST", "/v1/messages?a=1&b=2", b'{"x": 1}', at=at, nonce="nonce-0123456789abcdef")
+    assert signed[signature.SIGNATURE] in text

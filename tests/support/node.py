@@ -1,0 +1,183 @@
+"""A whole node in this process, on a real port with a real database, and somebody of every role with a token.
+
+What it serves is put together by ``node.serve.application``, as in a worker; only argon2 is cheaper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from argon2.profiles import CHEAPEST
+from yarl import URL
+
+from node.auth import Role
+from node.config import Settings
+from node.database import open_pool
+from node.http_server import Bounds, HttpServer, bind
+from node.serve import application
+from registry.accounts import Accounts
+from registry.api.v1.routes import UseCases
+from registry.passwords import Passwords
+from registry.template_store import StoredTemplate
+from resolver.chain import Resolver
+from resolver.counting import ResolutionCounter
+from tests.support.world import Holder, World, actor
+
+PASSWORD = "Tr7-lampe-Kran"
+STAFF = (Role.ADMINISTRATOR, Role.REVIEWER, Role.AUDITOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The code of a refusal."""
+        assert self.headers["Content-Type"] == "application/problem+json", (self.status, self.body[:200])
+        problem = self.json
+        assert problem["status"] == self.status
+        return str(problem["code"])
+
+
+class Node:
+    """A running node: ``tokens`` by the name of a role, ``other`` for a user of another enterprise."""
+
+    def __init__(self, url: str, world: World, accounts: Accounts, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self.world = world
+        self.accounts = accounts
+        self.session = session
+        self.tokens: dict[str, str] = {}
+        self.account_ids: dict[str, str] = {}
+
+    holder: Holder
+    other: Holder
+    template: StoredTemplate
+
+    @property
+    def port(self) -> int:
+        return URL(self.url).port or 0
+
+    async def __call__(
+        self, method: str, path: str, *, by: str | None = "administrator", query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None, **body: Any,
+    ) -> Answer:  # fmt: skip
+        """One request; ``path`` is sent exactly as it stands, ``query`` is encoded."""
+        url = URL(self.url + path, encoded=True)
+        if query:
+            url = url.with_query(query)
+        sent = {**({"Authorization": f"Bearer {self.tokens[by]}"} if by else {}), **(headers or {})}
+        async with self.session.request(method, url, headers=sent, allow_redirects=False, **body) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def raw(self, request: bytes, seconds: float = 10.0) -> bytes:
+        """What comes back for these bytes until the node closes the connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(request)
+            return await asyncio.wait_for(reader.read(), seconds)
+        finally:
+            writer.close()
+
+    async def _admit(self, name: str, role: Role, holder: Holder | None = None) -> None:
+        administrator = self.world.administrator
+        enterprise_id = holder.account.enterprise_id if holder else None
+        made = await self.accounts.create(administrator, actor(administrator), name, role, enterprise_id, PASSWORD)
+        self.account_ids[name] = str(made.account.account_id)
+        self.tokens[name] = (await self.accounts.sign_in(name, PASSWORD)).text
+
+    async def populate(self) -> None:
+        """Two enterprises with prefixes, a published template, somebody of every role."""
+        self.holder = await self.world.holder(2001)
+        self.other = await self.world.holder(2002)
+        self.template = await self.world.template()
+        for role in STAFF:
+            await self._admit(role, role)
+        await self._admit(Role.ENTERPRISE_USER, Role.ENTERPRISE_USER, self.holder)
+        await self._admit(Role.APPLICATION, Role.APPLICATION, self.holder)
+        await self._admit("other", Role.ENTERPRISE_USER, self.other)
+
+
+@contextlib.asynccontextmanager
+async def running_node(
+    database_url: str, *, populated: bool = True, bound: socket.socket | None = None, **groups: dict[str, Any]
+) -> AsyncIterator[Node]:
+    """A node on a free port of the loopback; ``groups`` are settings, for example ``http={"body_bytes": 4096}``."""
+    settings = Settings(**groups)  # type: ignore[arg-type]  # groups are checked by pydantic
+    http, resolving = settings.http, settings.resolver
+    listening = bound or bind("127.0.0.1", 0)
+    pool = await open_pool(database_url, "biaoshi_writer", size=settings.database.pool, seconds=5, name="test node")
+    world = World(pool)
+    counter = ResolutionCounter(pool, world.clock, never=(), seconds=3600)
+    answers = Resolver(
+        database_url, listen_url=database_url, cache_entries=resolving.cache_entries,
+        missing_entries=resolving.missing_entries, missing_seconds=resolving.missing_seconds,
+        stale_seconds=resolving.stale_seconds, lookup_seconds=resolving.lookup_seconds,
+    )  # fmt: skip
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(pool.terminate)
+        await stack.enter_async_context(counter)
+        await stack.enter_async_context(answers)
+        accounts = Accounts(pool, world.clock, Passwords(CHEAPEST))
+        cases = UseCases(
+            accounts, world.enterprises, world.prefixes, world.templates, world.identifiers, world.batches,
+            settings.registry.batch_bytes, http.body_seconds,
+        )  # fmt: skip
+        app = application(settings, cases, pool, answers, counter)
+        bounds = Bounds(
+            http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
+        )
+        server = await stack.enter_async_context(HttpServer(app, [listening], bounds))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        node = Node(f"http://127.0.0.1:{server.ports[0]}", world, accounts, session)
+        if populated:
+            await node.populate()
+        yield node
+
+
+@contextlib.contextmanager
+def node_in_thread(database_url: str, **groups: dict[str, Any]) -> Iterator[Node]:
+    """A populated node with an event loop of its own, for clients that block; ask it through its URL only."""
+    loop_of_node: list[asyncio.AbstractEventLoop] = []
+    nodes: list[Node] = []
+    ready, over = threading.Event(), asyncio.Event()
+
+    async def live() -> None:
+        loop_of_node.append(asyncio.get_running_loop())
+        async with running_node(database_url, **groups) as node:
+            nodes.append(node)
+            ready.set()
+            await over.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(live())
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="node")
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield nodes[0]
+    finally:
+        if loop_of_node and thread.is_alive():
+            loop_of_node[0].call_soon_threadsafe(over.set)
+        thread.join(30)
