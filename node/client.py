@@ -8,10 +8,10 @@ from typing import Any
 
 import aiohttp
 
-from node.errors import NodeError, Unavailable
+from node.errors import Conflict, Unavailable
 
 
-class Refused(NodeError):
+class Refused(Conflict):
     """The node's own refusal: its code, detail and evidence as sent."""
 
     title_zh = "节点拒绝了请求"

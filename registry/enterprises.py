@@ -18,7 +18,7 @@ from node.database import Connection, Pool, transaction
 from node.errors import Conflict, NotFound
 from node.journal import Act, Actor, Message, PastAct, acts_of, record_act
 from registry import credit_code, reference_data, transitions
-from registry.prefix_grant import follow_enterprise
+from registry.prefix_grant import announce_prefixes, follow_enterprise
 from registry.reference_data import Caution
 from registry.store import SQL, check_version, reading, refusing, time_ordered_id
 from registry.transitions import ENTERPRISE, EnterpriseState, Verb
@@ -116,6 +116,10 @@ class Enterprise:
         return Message("enterprise", f"enterprise.{self.state}", body)
 
 
+# An amended name is shown by the resolvers again when its review has ended.
+_NAME_SHOWN_AGAIN = frozenset({Verb.APPROVE, Verb.RETURN})
+
+
 class Enterprises:
     """The use cases. Besides what they name, all raise ``NotAllowed``, ``EnterpriseUnknown`` and ``DatabaseAway``."""
 
@@ -162,6 +166,7 @@ class Enterprises:
             with refusing(enterprise_credit_code_unique=_taken(facts.credit_code)):
                 await _write(connection, after)
             await _trace(connection, before, after, verb, actor, at)
+            await announce_prefixes(connection, enterprise_id)
             return after
 
     async def move(
@@ -181,6 +186,8 @@ class Enterprises:
             await _write(connection, after)
             await _trace(connection, before, after, verb, actor, at)
             await follow_enterprise(connection, enterprise_id, verb, actor, at, reason)
+            if verb in _NAME_SHOWN_AGAIN:
+                await announce_prefixes(connection, enterprise_id)
             return after
 
     async def get(self, account: Account, enterprise_id: UUID) -> Enterprise:

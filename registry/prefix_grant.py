@@ -166,3 +166,9 @@ async def follow_enterprise(
             continue
         moved.append(await move_prefix(connection, grant, own_verb, actor, at, reason, with_enterprise=True))
     return moved
+
+
+async def announce_prefixes(connection: Connection, enterprise_id: UUID) -> None:
+    """Tell the resolvers, at commit, that what they show of this enterprise has changed."""
+    for row in await connection.fetch(SQL["lock_prefixes_of_enterprise"], enterprise_id):
+        await connection.execute(SQL["announce"], CHANNEL, Notice(NoticeKind.PREFIX, row["prefix"]).encode())

@@ -121,7 +121,9 @@ class Cache:
     def flight(self, key: Key) -> Flight | None:
         """The load under way whose result may be given to somebody who asks now."""
         flight = self._flights.get(key)
-        return flight if flight is not None and self._current(flight) else None
+        if flight is None or flight.tick < max(self._trust, self._void.of(key[0]), self._added.of(key[0])):
+            return None
+        return flight
 
     def depart(self, key: Key, landing: asyncio.Future[Loaded]) -> Flight:
         """A load begins now; one under way that can no longer be joined is left to those who wait for it."""
@@ -131,23 +133,20 @@ class Cache:
     def land(self, flight: Flight, loaded: Loaded | None, now: float) -> int:
         """A load has ended, with ``None`` when it failed; returns how many others gave way to its result.
 
-        What a notice overtook is not kept.
+        Its result is as old as its beginning: what a notice overtook is kept in vain or, after an IDENTIFIER
+        notice or when somebody asked anew, not at all.
         """
         key = flight.key
         if self._flights.get(key) is not flight:
             return 0
         del self._flights[key]
-        if loaded is None or not self._current(flight):
+        if loaded is None:
             return 0
         if isinstance(loaded, Entry):
             self._missing.drop(key)
             return self._found.put(key, loaded, tick=flight.tick, valid_at=now, weight=len(loaded.record))
         self._found.drop(key)
         return self._missing.put(key, loaded, tick=flight.tick, valid_at=now)
-
-    def _current(self, flight: Flight) -> bool:
-        prefix = flight.key[0]
-        return flight.tick >= max(self._trust, self._void.of(prefix), self._added.of(prefix))
 
     # Hearing --------------------------------------------------------------------------------------
 

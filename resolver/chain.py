@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
+import asyncpg
 import structlog
 
 from node.database import Listener
@@ -22,6 +23,8 @@ from resolver.local import Faces, TemplateFace, look_up
 from resolver.lookup import Lookup
 
 log = structlog.get_logger("resolver")
+
+_REFUSED_PAUSE = 1.0  # seconds
 
 
 class Resolver:
@@ -92,8 +95,7 @@ class Resolver:
     async def start(self) -> None:
         """Begin to answer. Waits a moment for the writer's voice, but not for a database that is away."""
         self._lookup.start()
-        self._listening = asyncio.create_task(self._listener.run(), name="listen to the writer")
-        self._listening.add_done_callback(_report)
+        self._listening = asyncio.create_task(self._listen(), name="listen to the writer")
         await asyncio.wait({self._listening, waiting := asyncio.create_task(self._heard.wait())},
                            timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
         waiting.cancel()
@@ -112,6 +114,15 @@ class Resolver:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listener.run()
+            except asyncpg.PostgresError as error:
+                # A server that refuses: restoring, or a replica. Until it does not, every question is looked up.
+                log.warning("listener_refused", cause=type(error).__name__, message=str(error)[:200])
+                await asyncio.sleep(_REFUSED_PAUSE)
 
     def _depart(self, key: Key) -> Flight:
         landing = self._lookup.ask(key)
@@ -146,9 +157,3 @@ class Resolver:
             self._cache.resumed()
         self._heard.set()
         metrics.LISTENING.set(1)
-
-
-def _report(listening: asyncio.Task[None]) -> None:
-    # Without notices every question is looked up: right answers still, at a higher price.
-    if not listening.cancelled() and listening.exception() is not None:
-        log.error("listener_ended", cause=repr(listening.exception()))

@@ -25,7 +25,7 @@ from resolver.http.weblink import first_address
 from resolver.local import Landing, TemplateFace
 
 # The first segment contains a dot, and the slash behind it may be written as an escape.
-PATH = "/{handle:[^/]*\\.(?s:.+)}"
+PATH = "/{handle:[^/]*\\.[^/]*(?:/|%2[Ff])(?s:.*)}"
 
 
 def add_routes(

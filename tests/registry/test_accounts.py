@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -282,10 +284,10 @@ async def test_an_accounts_name_is_unique_whatever_its_case_even_at_once(office:
     assert sum(isinstance(outcome, AccountNameTaken) for outcome in found) == 3
 
 
-@pytest.mark.parametrize("name", ["", "x", "-li", "li wei", "李伟", "li/wei", "l" * 65, "liwei\n", "li\0wei"])
-async def test_a_name_of_another_form_is_refused(office: Office, name: str) -> None:
-    with pytest.raises(AccountNameInvalid):
-        await made(office, name)
+async def test_a_name_of_another_form_is_refused(office: Office) -> None:
+    for name in ("", "x", "-li", "li wei", "李伟", "li/wei", "l" * 65, "liwei\n", "li\0wei"):
+        with pytest.raises(AccountNameInvalid):
+            await made(office, name)
 
 
 async def test_a_role_and_its_enterprise_go_together(office: Office) -> None:
@@ -308,15 +310,17 @@ async def test_who_may_create_read_and_change_accounts(office: Office) -> None:
     target = await made(office, "target")
     target_id = target.account.account_id
     for number, (name, who) in enumerate(office.cast(enterprise).items()):
-        changes = [
-            lambda who=who, number=number: office.accounts.create(
-                who, acting(who), f"new-{number}", Role.AUDITOR, None, GOOD
-            ),
-            lambda who=who: office.accounts.disable(who, acting(who), target_id),
-            lambda who=who: office.accounts.enable(who, acting(who), target_id),
-            lambda who=who: office.accounts.set_password(who, acting(who), target_id, BETTER),
+        accounts, actor = office.accounts, acting(who)
+        changes: list[Callable[[], Awaitable[object]]] = [
+            partial(accounts.create, who, actor, f"new-{number}", Role.AUDITOR, None, GOOD),
+            partial(accounts.disable, who, actor, target_id),
+            partial(accounts.enable, who, actor, target_id),
+            partial(accounts.set_password, who, actor, target_id, BETTER),
         ]
-        reads = [lambda who=who: office.accounts.get(who, target_id), lambda who=who: office.accounts.list(who)]
+        reads: list[Callable[[], Awaitable[object]]] = [
+            partial(accounts.get, who, target_id),
+            partial(accounts.list, who),
+        ]
         for attempts, allowed in ((changes, {"administrator"}), (reads, {"administrator", "auditor"})):
             for attempt in attempts:
                 if name in allowed:

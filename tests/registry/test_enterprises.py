@@ -12,6 +12,7 @@ import pytest
 
 from node.auth import NotAllowed
 from node.errors import Conflict, NodeError
+from node.notices import Notice, NoticeKind
 from registry.credit_code import CreditCodeInvalid
 from registry.enterprises import (
     CreditCodeTaken,
@@ -185,6 +186,32 @@ async def test_an_approved_enterprise_that_amends_reviewed_facts_is_submitted_ag
             )
         assert amended.state is S.SUBMITTED
         assert (await office.traces()).acts[-1]["action"] == "enterprise.amend"
+
+
+async def test_resolvers_hear_that_the_name_of_a_holder_changed(office: Office, notices: list[str]) -> None:
+    grant = await office.grant(PrefixState.ENABLED)
+    enterprise = await office.enterprises.get(office.admin, grant.enterprise_id)
+    user = office.user(enterprise)
+    announced = Notice(NoticeKind.PREFIX, grant.prefix.key).encode()
+    notices.clear()
+    await office.enterprises.edit(
+        user,
+        acting(user),
+        enterprise.enterprise_id,
+        replace(enterprise.facts, name="新名有限公司"),
+        enterprise.version,
+    )
+    await heard(notices, 1)
+    assert notices == [announced]
+    await office.enterprises.move(office.reviewer, acting(office.reviewer), enterprise.enterprise_id, Verb.APPROVE)
+    await heard(notices, 2)
+    assert notices == [announced, announced]
+
+
+async def heard(notices: list[str], wanted: int) -> None:
+    async with asyncio.timeout(5):
+        while len(notices) < wanted:
+            await asyncio.sleep(0.01)
 
 
 async def test_facts_that_stand_already_change_nothing(office: Office) -> None:

@@ -22,9 +22,10 @@ from node.auth import Role
 from node.config import Settings
 from node.database import open_pool
 from node.http_server import Bounds, HttpServer, bind
+from node.routes import Route
 from node.serve import application
 from registry.accounts import Accounts
-from registry.api.v1.routes import UseCases
+from registry.api.v1.routes import UseCases, all_routes
 from registry.passwords import Passwords
 from registry.template_store import StoredTemplate
 from resolver.chain import Resolver
@@ -115,6 +116,21 @@ class Node:
         await self._admit("other", Role.ENTERPRISE_USER, self.other)
 
 
+def declared_routes() -> list[Route]:
+    """All of ``/v1`` to look at: no database stands behind these."""
+    pool: Any = None
+    world = World(pool)
+    accounts = Accounts(pool, world.clock, Passwords(CHEAPEST))
+    return all_routes(_use_cases(world, accounts, Settings()))
+
+
+def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases:
+    return UseCases(
+        accounts, world.enterprises, world.prefixes, world.templates, world.identifiers, world.batches,
+        settings.registry.batch_bytes, settings.http.body_seconds,
+    )  # fmt: skip
+
+
 @contextlib.asynccontextmanager
 async def running_node(
     database_url: str, *, populated: bool = True, bound: socket.socket | None = None, **groups: dict[str, Any]
@@ -136,11 +152,7 @@ async def running_node(
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
         accounts = Accounts(pool, world.clock, Passwords(CHEAPEST))
-        cases = UseCases(
-            accounts, world.enterprises, world.prefixes, world.templates, world.identifiers, world.batches,
-            settings.registry.batch_bytes, http.body_seconds,
-        )  # fmt: skip
-        app = application(settings, cases, pool, answers, counter)
+        app = application(settings, _use_cases(world, accounts, settings), pool, answers, counter)
         bounds = Bounds(
             http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
         )
@@ -161,7 +173,7 @@ def node_in_thread(database_url: str, **groups: dict[str, Any]) -> Iterator[Node
 
     async def live() -> None:
         loop_of_node.append(asyncio.get_running_loop())
-        async with running_node(database_url, **groups) as node:
+        async with running_node(database_url, **groups) as node:  # type: ignore[arg-type]  # settings only
             nodes.append(node)
             ready.set()
             await over.wait()
