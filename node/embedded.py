@@ -56,6 +56,7 @@ _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _START_SECONDS = 300.0  # recovery replays up to max_wal_size
 _SURVIVOR_SECONDS = 5.0
 _STOP_SECONDS = 60.0
+_RESTART_SECONDS = 5.0
 _LOG_BYTES = 8 << 20
 _LOG_CHECK_SECONDS = 30.0
 
@@ -113,6 +114,18 @@ def running_url(data_dir: Path, database: str = DATABASE) -> str | None:
     except PermissionError:
         raise of_another_user(directory.root, directory.root) from None
     return _address(directory, database) if pid is not None and works_in(pid, directory.cluster) else None
+
+
+@contextlib.asynccontextmanager
+async def kept(data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """``start``, and start again whenever the server ends before the block does: what a node runs on."""
+    async with start(data_dir) as server:
+        keeper = asyncio.create_task(server.keep_alive())
+        try:
+            yield server
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
 
 
 class EmbeddedPostgres:
@@ -184,6 +197,17 @@ class EmbeddedPostgres:
                     raise
                 await asyncio.sleep(0.2)
         await self._make_database()
+
+    async def keep_alive(self) -> None:
+        """Start the server again whenever it ends, for as long as it runs; cancel it before ``stop``."""
+        while True:
+            await self.exited()
+            log.error("database_ended", directory=str(self.directory.root))
+            try:
+                await self.restart()
+            except EmbeddedError as error:
+                log.error("database_not_restarted", code=error.code, detail=error.detail)  # noqa: TRY400 - said whole
+                await asyncio.sleep(_RESTART_SECONDS)
 
     async def bound_log(self) -> None:
         """Keep the log and one predecessor below a bound each, for as long as it runs."""

@@ -92,7 +92,7 @@ class Stage:
         for port in (self.http_port, self.national_port):
             check_free(_HOST, port)
         await asyncio.to_thread(self._prepare, fresh)
-        async with embedded.start(self.folder / "postgresql") as server:
+        async with embedded.kept(self.folder / "postgresql") as server:
             await _make_database(server.url("postgres"), "national")
             file = self._write_settings(server.url())
             async with (

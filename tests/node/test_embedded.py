@@ -168,6 +168,21 @@ async def test_a_killed_server_restarts_with_every_committed_row(data: Path) -> 
             assert await connection.fetchval("SELECT count(*) FROM killed") == 1000
 
 
+async def test_a_kept_server_comes_back_by_itself_after_kill_9(data: Path) -> None:
+    async with embedded.kept(data) as server:
+        first = server.pid
+        await asyncio.to_thread(server.kill)
+        await until(lambda: server.running and server.pid != first)
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    async with connected(server) as connection:
+                        assert await connection.fetchval("SELECT 1") == 1
+                    return
+                except (OSError, asyncpg.PostgresError):
+                    await asyncio.sleep(0.05)
+
+
 async def test_an_immediate_stop_and_a_restart_need_no_help(data: Path) -> None:
     async with embedded.start(data, settings=QUICK) as server:
         await server.stop("immediate")

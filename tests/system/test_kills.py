@@ -89,8 +89,7 @@ async def kill(victim: str, scene: Scene, importer: Importer, chance: random.Ran
     if victim == "worker":
         chance.choice([child for child in scene.family if child.spec.name.startswith("worker")]).kill()
     elif victim == "postgresql":
-        await asyncio.to_thread(scene.server.kill)
-        await scene.server.restart()
+        await asyncio.to_thread(scene.server.kill)  # the node starts it again by itself
     elif importer.process is not None and importer.process.returncode is None:
         importer.process.kill()
 
@@ -103,9 +102,18 @@ async def settled(client: Client) -> int:
     return 0
 
 
+async def _connected(scene: Scene) -> asyncpg.Connection:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await asyncpg.connect(scene.server.url(), timeout=5)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(0.05)
+
+
 async def counts(scene: Scene, marker: str) -> tuple[int, int, int, int]:
     """Identifiers, their histories, all leaves of registrations, all registrations reported."""
-    connection = await asyncpg.connect(scene.server.url(), timeout=30)
+    connection = await _connected(scene)
     try:
         row = await connection.fetchrow(
             "SELECT (SELECT count(*) FROM identifier WHERE suffix_key LIKE $1) AS identifiers,"
