@@ -28,6 +28,7 @@ _MARK = "This directory belongs to the biaoshi demo; --fresh deletes it.\n"
 _HOST = "127.0.0.1"
 _WORKERS = 2
 _ACCESS_KEY = "demo-node"
+_OWN_SETTINGS = ("BIAOSHI_NODE_", "BIAOSHI_HTTP_", "BIAOSHI_DATABASE_", "BIAOSHI_NATIONAL_")
 
 
 class NotADemoDirectory(Conflict):
@@ -92,6 +93,7 @@ class Stage:
         for port in (self.http_port, self.national_port):
             check_free(_HOST, port)
         await asyncio.to_thread(self._prepare, fresh)
+        _forget_own_settings()
         async with embedded.kept(self.folder / "postgresql") as server:
             await _make_database(server.url("postgres"), "national")
             file = self._write_settings(server.url())
@@ -176,6 +178,12 @@ level = "warning"
             "接口文档 API": f"{url}/v1/docs",
             "模拟国家顶级节点 mock national node": f"http://{_HOST}:{self.national_port}/",
         }
+
+
+def _forget_own_settings() -> None:
+    """What the demo's file says must hold: a database named in the environment is somebody's real one."""
+    for name in [name for name in os.environ if name.startswith(_OWN_SETTINGS)]:
+        del os.environ[name]
 
 
 def _write_private(file: Path, text: str) -> None:
