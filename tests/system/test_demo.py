@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("demo")]
 
 DATA = Path(__file__).parents[2] / "node" / "demo" / "products.csv"
 PREPARED_BAD_ROWS = 17
+SOMEBODY_S_DATABASE = "postgresql://nobody@127.0.0.1:1/production"  # never to be touched by a demo
 
 
 def free_port() -> int:
@@ -47,11 +48,14 @@ class Demo:
         self.port, self.national_port = free_port(), free_port()
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        command = [
             sys.executable, "-m", "node.cli", "demo", "--directory", str(self.directory), "--json", str(self.json),
             "--http-port", str(self.port), "--national-port", str(self.national_port), *arguments,
-            env=os.environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        ]  # fmt: skip
+        environment = {**os.environ, "BIAOSHI_DATABASE_URL": SOMEBODY_S_DATABASE}
+        return await asyncio.create_subprocess_exec(
+            *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
 
     async def run(self, *arguments: str) -> tuple[int | None, str]:
         process = await self.start(*arguments)
