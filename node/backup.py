@@ -26,16 +26,12 @@ from node.backup_archive import Client, RowCounter, client_for
 from node.database import database_errors
 from node.embedded_runtime import Runtime
 from node.errors import Conflict, Internal, Malformed, NotFound, Unavailable
-from node.migrate import make_roles
+from node.migrate import OWNER, make_roles
 from node.sql import statements_beside
 
 _STATEMENTS = statements_beside(__file__, "backup.sql")
 _MAGIC = b"PGDMP"
 _CHUNK = 1 << 20
-
-
-class LoginRefused(Unavailable):
-    title_zh = "数据库拒绝登录"
 
 
 class BackupExists(Conflict):
@@ -117,8 +113,9 @@ async def backup(url: str, target: Path, runtime: Runtime | None = None) -> Back
     _create_private(partial)
     try:
         async with _connected(url) as connection:
-            version = connection.get_server_version()
-            client = await asyncio.to_thread(client_for, version.major, runtime)
+            major = connection.get_server_version().major
+            version = str(await connection.fetchval("SHOW server_version")).split()[0]
+            client = await asyncio.to_thread(client_for, major, runtime)
             created, tables = await _dump(connection, client, url, partial)
         await _check(client, partial, tables)
         manifest = Manifest(
@@ -126,7 +123,7 @@ async def backup(url: str, target: Path, runtime: Runtime | None = None) -> Back
             bytes=partial.stat().st_size,
             sha256=await asyncio.to_thread(_sha256, partial),
             created=created,
-            server=f"{version.major}.{version.minor}",
+            server=version,
             client=client.version,
             tables=tables,
         )
@@ -158,7 +155,7 @@ async def restore(url: str, source: Path, runtime: Runtime | None = None) -> Res
         await make_roles(connection)
     await _run(
         client.bin / "pg_restore",
-        ["--exit-on-error", "--single-transaction", "--no-owner", "--no-password"],
+        ["--exit-on-error", "--single-transaction", "--no-owner", f"--role={OWNER}", "--no-password"],
         [f"--dbname={_without_password(url)}", str(source)],
         password=_password(url),
     )
@@ -266,12 +263,9 @@ async def _drain(stream: asyncio.StreamReader, consume: Callable[[bytes], None] 
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     unhurried = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
     with database_errors():
-        try:
-            connection = await asyncpg.connect(
-                url, timeout=10, server_settings={"application_name": "biaoshi backup", **unhurried}
-            )
-        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-            raise LoginRefused(f"the database refuses this login: {error}") from error
+        connection = await asyncpg.connect(
+            url, timeout=10, server_settings={"application_name": "biaoshi backup", **unhurried}
+        )
         try:
             yield connection
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from node.errors import Conflict, Unavailable
+from node.errors import Conflict, Malformed, Unavailable
 
 
 class Refused(Conflict):
@@ -29,6 +29,10 @@ class NodeAway(Unavailable):
     title_zh = "节点没有应答"
 
 
+class NotANode(Malformed):
+    title_zh = "该地址不是节点"
+
+
 def _fault(fault: Any) -> str:
     if not isinstance(fault, Mapping):
         return str(fault)
@@ -36,7 +40,7 @@ def _fault(fault: Any) -> str:
 
 
 class Client:
-    """Requests to one node as one account. Every method raises ``Refused`` or ``NodeAway``."""
+    """Requests to one node as one account. Every method raises ``Refused``, ``NodeAway`` or ``NotANode``."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, token: str = "") -> None:
         self._session = session
@@ -72,6 +76,8 @@ class Client:
                 yield response
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise NodeAway(f"{self._base_url} does not answer: {type(error).__name__}", url=self._base_url) from error
+        except (aiohttp.InvalidURL, aiohttp.ClientResponseError, ValueError) as error:
+            raise NotANode(f"{self._base_url} is no node's address: {error}", url=self._base_url) from error
 
 
 async def _problem(response: aiohttp.ClientResponse) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """The node's settings: one TOML file, overridden by ``BIAOSHI_GROUP_NAME`` environment variables.
 
-Read once by the composition root; functions get values, never the settings. Every fault of a file is reported
-together. ``docs/configuration.md`` lists each setting and is tested against this file.
+In the environment the networks of a list stand between commas. Read once by the composition root; functions get
+values, never the settings. Every fault is reported together with the others. ``docs/configuration.md`` lists each
+setting and is tested against this file.
 """
 
 from __future__ import annotations
@@ -12,14 +13,37 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import Malformed
+from node.identifier import InvalidPrefix, Prefix
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+PREFIX = "BIAOSHI_"
+# Names that are no settings: a client's token, the mock national node's key, the supervisor's link.
+OTHER_VARIABLES = frozenset({"BIAOSHI_TOKEN", "BIAOSHI_MOCK_SECRET_KEY", "BIAOSHI_SUPERVISOR_FD"})
+
+
+def _networks(value: object) -> object:
+    texts = [text for text in value.split(",") if text.strip()] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        return value
+    return tuple(ipaddress.ip_network(text.strip() if isinstance(text, str) else text) for text in texts)
+
+
+def _prefix(text: str) -> str:
+    try:
+        Prefix.parse(text)
+    except InvalidPrefix as error:
+        raise ValueError(error.detail) from None
+    return text
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+DatabaseUrl = Annotated[str, Field(pattern="^postgres(ql)?://")]
 
 
 class InvalidSettings(Malformed):
@@ -32,7 +56,9 @@ class _Group(BaseModel):
 
 class NodeSettings(_Group):
     name: str = Field("biaoshi", description="the node's name in answers, logs and upward messages")
-    prefix: str = Field("88.101", description="the prefix the national node delegated to this node")
+    prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        "88.101", description="the prefix the national node delegated to this node"
+    )
     laboratory: bool = Field(False, description="count loopback, mark everything 实验数据; for ever")
     workers: int = Field(2, ge=1, le=256, description="worker processes; one per core is a good start")
 
@@ -41,21 +67,25 @@ class HttpSettings(_Group):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 or :: for the public")
     port: Port = Field(8000, description="HTTP port")
     header_seconds: Seconds = Field(30, description="a connection's time to its first complete request head")
-    idle_seconds: Seconds = Field(75, description="a kept-alive connection's time between requests")
-    body_seconds: Seconds = Field(30, description="longest wait for the next piece of a request body")
+    idle_seconds: Seconds = Field(75, description="a connection's time between requests, or to read an answer")
+    body_seconds: Seconds = Field(30, description="longest wait for the next 64 KiB of a request body, or its end")
     connections: int = Field(4096, ge=1, description="open connections per worker")
     connections_per_source: int = Field(256, ge=1, description="open connections per client address and worker")
     body_bytes: int = Field(1 << 20, ge=1024, description="largest request body, bulk bodies excepted")
-    trusted_proxies: tuple[Network, ...] = Field((), description="networks whose X-Forwarded-For is believed")
-    allow_list: tuple[Network, ...] = Field(
+    trusted_proxies: Networks = Field((), description="networks whose X-Forwarded-For is believed")
+    allow_list: Networks = Field(
         (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
         description="networks exempt from the per-source bounds",
     )
 
 
 class DatabaseSettings(_Group):
-    url: str | None = Field(None, description="PostgreSQL 15 or newer; without it the embedded one is used")
-    reader_url: str | None = Field(None, description="where the resolver reads, for example a replica")
+    url: DatabaseUrl | None = Field(
+        None, repr=False, description="PostgreSQL 15 or newer; without it the embedded one is used"
+    )
+    reader_url: DatabaseUrl | None = Field(
+        None, repr=False, description="where the resolver reads, for example a replica"
+    )
     data_dir: Path | None = Field(None, description="directory of the embedded PostgreSQL")
     pool: int = Field(6, ge=2, le=100, description="connections per worker for the writer")
     seconds: Seconds = Field(10, description="deadline of an ordinary statement")
@@ -70,14 +100,16 @@ class ResolverSettings(_Group):
 
 
 class RegistrySettings(_Group):
-    token_hours: float = Field(24, gt=0, description="life of a token unless it asks for less")
+    token_hours: float = Field(24, gt=0, le=8760, description="life of a token unless it asks for less")
     enable_verified: bool = Field(True, description="a prefix the national node verified is enabled at once")
     chunk_rows: int = Field(5_000, ge=10, le=50_000, description="rows of a bulk registration per transaction")
     batch_bytes: int = Field(8 << 30, ge=1024, description="largest body of a bulk registration")
 
 
 class NationalSettings(_Group):
-    url: str | None = Field(None, description="the national top-level node's interface; none: reports wait")
+    url: Annotated[str, Field(pattern="^https?://")] | None = Field(
+        None, description="the national top-level node's interface; none: reports wait"
+    )
     access_key: str = Field("", description="AccessKey issued by the national node")
     secret_key: str = Field("", repr=False, description="SecretKey issued by the national node")
     heartbeat_seconds: Seconds = Field(30, description="time between heartbeats")
@@ -86,7 +118,7 @@ class NationalSettings(_Group):
 
 
 class CountingSettings(_Group):
-    never: tuple[Network, ...] = Field(
+    never: Networks = Field(
         (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
         description="networks whose resolutions never count; a laboratory node counts loopback",
     )
@@ -102,7 +134,13 @@ class Settings(BaseSettings):
     """All groups; attribute names are the TOML tables and the first word of the environment names."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BIAOSHI_", env_nested_delimiter="_", env_nested_max_split=1, extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
+        enable_decoding=False,  # JSON in the environment would fail one variable at a time
+        extra="forbid",
+        frozen=True,
     )
 
     node: NodeSettings = NodeSettings()
@@ -137,14 +175,36 @@ def load(path: Path | None = None) -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise InvalidSettings(f"{path} cannot be read: {error}", faults=[str(error)]) from None
+    faults = [f"{name}: {_told('extra_forbidden', '')}" for name in _unknown_variables()]
+    settings = None
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+        faults += [
+            f"{'.'.join(str(part) for part in fault['loc'])}: {_told(fault['type'], fault['msg'])}"
             for fault in error.errors(include_input=False, include_url=False)
         ]
-        raise InvalidSettings("the settings have faults: " + "; ".join(faults), faults=faults) from None
+    if settings is None or faults:
+        raise InvalidSettings("the settings have faults: " + "; ".join(faults), faults=faults)
+    return settings
+
+
+def _unknown_variables() -> list[str]:
+    """Variables that look like settings and belong to no group; within a group pydantic names them."""
+    return [
+        name
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX)
+        and name not in OTHER_VARIABLES
+        and name.removeprefix(PREFIX).partition("_")[0].lower() not in Settings.model_fields
+    ]
+
+
+def _told(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "no such setting"
+    message = message.removeprefix("Value error, ")
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 def data_home() -> Path:

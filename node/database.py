@@ -1,7 +1,7 @@
 """PostgreSQL: pools bound to a role, transactions, and a listener that finds its way back.
 
-Nothing here knows a table. A lost or silent database is always ``DatabaseAway``; what a constraint means is
-said where the statement stands (``registry/store.py``).
+Nothing here knows a table. A lost or silent database is always ``DatabaseAway``, one that does not let us in
+``LoginRefused``; what a constraint means is said where the statement stands (``registry/store.py``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import asyncpg
 import structlog
@@ -35,15 +36,24 @@ AWAY = (
 )
 
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between attempts to listen again
+
+
 class DatabaseAway(Unavailable):
     title_zh = "数据库暂时不可用"
 
 
+class LoginRefused(Unavailable):
+    title_zh = "数据库拒绝登录"
+
+
 @contextlib.contextmanager
 def database_errors() -> Iterator[None]:
-    """Translate a lost or silent database into ``DatabaseAway``."""
+    """A lost or silent database becomes ``DatabaseAway``, one that does not let us in ``LoginRefused``."""
     try:
         yield
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise LoginRefused(f"the database refuses this login: {error}") from error
     except AWAY as error:
         raise DatabaseAway("the database does not answer", cause=type(error).__name__) from error
 
@@ -53,6 +63,7 @@ async def open_pool(url: str, role: str, *, size: int, seconds: float, name: str
     with database_errors():
         pool: Pool = await asyncpg.create_pool(
             url,
+            connection_class=_Session,
             min_size=1,
             max_size=size,
             command_timeout=seconds,
@@ -68,6 +79,33 @@ async def transaction(pool: Pool, seconds: float = 5.0) -> AsyncIterator[Connect
     with database_errors():
         async with pool.acquire(timeout=seconds) as connection, connection.transaction():
             yield connection
+
+
+class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection whose COPY ends with it: asyncpg's own waits for room to write, even if nobody is left to read."""
+
+    copy_seconds = 60.0
+
+    async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
+        lost = asyncio.Event()
+
+        def note(_: object) -> None:
+            lost.set()
+
+        self.add_termination_listener(note)
+        copying = asyncio.ensure_future(super().copy_records_to_table(table_name, **options))
+        losing = asyncio.ensure_future(lost.wait())
+        try:
+            await asyncio.wait({copying, losing}, timeout=self.copy_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if copying.done():
+                return str(copying.result())
+            self.terminate()
+            raise asyncpg.ConnectionDoesNotExistError("the connection was lost or fell silent amid a COPY")
+        finally:
+            self.remove_termination_listener(note)
+            losing.cancel()
+            copying.cancel()
+            await asyncio.gather(copying, losing, return_exceptions=True)
 
 
 class Listener:
@@ -96,14 +134,17 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled; every loss is followed by a new attempt, at most a second apart."""
-        pause = 0.05
+        pause = _FIRST_PAUSE
         while True:
+            began = asyncio.get_running_loop().time()
             try:
                 await self._listen()
-            except AWAY as error:
+            except (*AWAY, asyncpg.PostgresError) as error:  # also a database that is not there yet, or a standby
                 log.warning("listener_lost", channel=self._channel, cause=type(error).__name__)
+            if asyncio.get_running_loop().time() - began > self._probe_seconds:
+                pause = _FIRST_PAUSE
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 1.0)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from node.database import database_errors
 from node.sql import statements_beside
 
 _SQL = statements_beside(__file__)
@@ -15,9 +16,11 @@ _SQL = statements_beside(__file__)
 async def found(url: str, *, laboratory: bool, at: datetime) -> bool:
     """Found the node at its first start; returns whether it is a laboratory.
 
-    A laboratory node (实验数据) stays one whatever is asked later; an ordinary node may become one.
+    A laboratory node (实验数据) stays one whatever is asked later; an ordinary node may become one. Raises
+    ``DatabaseAway``, ``LoginRefused``.
     """
-    connection = await asyncpg.connect(url, timeout=10)
+    with database_errors():
+        connection = await asyncpg.connect(url, timeout=10)
     try:
         await connection.execute(_SQL["found_node"], uuid4(), laboratory, at)
         if laboratory:

@@ -1,7 +1,8 @@
 """The listening side of HTTP: bounds and deadlines that hold before a request exists.
 
 A ``Door`` stands between each socket and aiohttp: it turns away connections above the bounds and ends those
-whose first request head does not arrive in time. Malformed requests cost one log line without a traceback.
+whose first request head does not arrive in time. Who does not read our answers loses the connection too; the
+kernel watches that. Malformed requests cost one log line without a traceback.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from node.client_address import Network, parse_address, within
 from node.errors import Unavailable
@@ -23,6 +25,8 @@ from node.errors import Unavailable
 log = structlog.get_logger("http")
 
 _HEAD_END = b"\r\n\r\n"
+_LONGEST_LINE = 65_536  # a bulk registration's mapping travels in its address
+_LONGEST_FIELD = 16_384
 
 
 class PortTaken(Unavailable):
@@ -35,13 +39,18 @@ class AddressUnusable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Seconds and counts per worker; ``allow_list`` is exempt from the per-source count."""
+    """Seconds and counts per worker; ``allow_list`` is exempt from the per-source count.
+
+    ``idle_seconds`` is also how long an answer may lie unread, ``stop_seconds`` how long requests under way may
+    take when the server stops.
+    """
 
     header_seconds: float
     idle_seconds: float
     connections: int
     connections_per_source: int
     allow_list: Sequence[Network] = ()
+    stop_seconds: float = 10.0
 
 
 class _Doors:
@@ -130,14 +139,20 @@ class Door(asyncio.Protocol):
 
 
 class _OneLine(logging.Filter):
-    """aiohttp reports a malformed request with a traceback; ours is the client's fault in one line."""
+    """aiohttp tells a client's fault with a traceback, or not at all at this level; we tell it in one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[1] is not None:
-            record.msg = f"{record.getMessage()}: {type(record.exc_info[1]).__name__}"
-            record.args = ()
-            record.exc_info = None
-        return True
+        fault = record.exc_info[1] if record.exc_info else None
+        if isinstance(fault, HttpProcessingError):
+            source = record.args[0] if isinstance(record.args, tuple) and record.args else ""
+            log.info("request_malformed", source=source, cause=type(fault).__name__)
+            return False
+        if isinstance(fault, (web.RequestPayloadError, ConnectionError)):
+            return False  # the request has its own line
+        return record.levelno > logging.DEBUG
+
+
+_ONE_LINE = _OneLine()
 
 
 def bind(host: str, port: int, *, shared: bool = True) -> socket.socket:
@@ -152,11 +167,11 @@ def bind(host: str, port: int, *, shared: bool = True) -> socket.socket:
         if shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         bound.close()
-        if error.errno == errno.EADDRINUSE:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise PortTaken(f"port {port} on {host} is taken by another program", port=port, host=host) from None
-        raise AddressUnusable(f"{host} port {port} cannot be listened on: {error.strerror}", host=host) from None
+        raise AddressUnusable(f"{host} port {port} cannot be listened on: {error}", host=host) from None
     return bound
 
 
@@ -181,26 +196,36 @@ class HttpServer:
 
     def __init__(self, app: web.Application, sockets: Sequence[socket.socket], bounds: Bounds) -> None:
         self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=bounds.idle_seconds, max_field_size=16_384, max_line_size=16_384
+            app,
+            access_log=None,
+            keepalive_timeout=bounds.idle_seconds,
+            max_field_size=_LONGEST_FIELD,
+            max_line_size=_LONGEST_LINE,
+            shutdown_timeout=bounds.stop_seconds,
         )
         self._sockets = sockets
         self._doors = _Doors(bounds)
         self._servers: list[asyncio.Server] = []
 
     async def __aenter__(self) -> HttpServer:
-        logging.getLogger("aiohttp.server").addFilter(_OneLine())
+        logger = logging.getLogger("aiohttp.server")
+        logger.addFilter(_ONE_LINE)
+        logger.setLevel(logging.DEBUG)  # of which the filter keeps nothing but malformed requests
         await self._runner.setup()
         inner = self._runner.server
         if inner is None:
             raise RuntimeError("the runner was set up without a server")
         loop = asyncio.get_running_loop()
         for bound in self._sockets:
+            # Inherited by its connections: closing does not wait for ever for somebody who does not read.
+            unread = int(self._doors.bounds.idle_seconds * 1000)
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
             server = await loop.create_server(lambda: Door(self._doors, inner(), loop), sock=bound, backlog=1024)
             self._servers.append(server)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop listening, let requests under way finish (the runner's shutdown time-out), close the rest."""
+        """Stop listening, let requests under way finish within ``stop_seconds``, close the rest."""
         for server in self._servers:
             server.close()
         await self._runner.cleanup()

@@ -74,7 +74,8 @@ async def import_file(
     """Send the file; returns the batch as the node reports it.
 
     A node that is away or busy is asked again until it has got nowhere for ``patience`` seconds. Raises
-    ``Refused`` for everything that asking again cannot mend, ``NodeAway`` when patience ends, ``FileUnusable``.
+    ``Refused`` for everything that asking again cannot mend, ``NodeAway`` when patience ends, ``NotANode``,
+    ``FileUnusable``.
     """
     media_type = task.media_type
     key = await asyncio.to_thread(task.key)

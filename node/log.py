@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Any
 
 import msgspec
 import structlog
+import structlog.tracebacks
+
+# Without the variables of each frame: among them are passwords and tokens.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+)
 
 
 def configure(level: str = "info") -> None:
@@ -21,7 +28,7 @@ def configure(level: str = "info") -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             structlog.processors.JSONRenderer(_encode),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
@@ -34,7 +41,7 @@ def configure(level: str = "info") -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                _TRACEBACKS,
                 structlog.processors.JSONRenderer(_encode),
             ],
         )
@@ -43,4 +50,7 @@ def configure(level: str = "info") -> None:
 
 
 def _encode(value: Any, **_: Any) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    except UnicodeEncodeError:  # an address that was not UTF-8: its halves of pairs as escapes
+        return json.dumps(value, default=str)

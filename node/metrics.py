@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -41,3 +41,8 @@ def page() -> bytes:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no annotation here
         return generate_latest(registry)
     return generate_latest(REGISTRY)
+
+
+def forget(pid: int, folder: str) -> None:
+    """The gauges of a process that has ended are no longer true."""
+    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # the library has no annotation here

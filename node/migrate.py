@@ -16,10 +16,12 @@ from pathlib import Path
 
 import asyncpg
 
+from node.database import database_errors
 from node.errors import Conflict, Unavailable
 
 SCHEMA = Path(__file__).with_name("schema")
-ROLES = ("biaoshi_owner", "biaoshi_writer", "biaoshi_reader")
+OWNER = "biaoshi_owner"
+ROLES = (OWNER, "biaoshi_writer", "biaoshi_reader")
 OLDEST_SERVER = 150000  # PostgreSQL 15
 _MIGRATION_LOCK = 0x62_69_61_6F  # "biao": one migration at a time per database
 _FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
@@ -68,10 +70,11 @@ def migrations(folder: Path = SCHEMA) -> list[Migration]:
 async def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
     """Bring the database to the newest schema; returns the names applied now.
 
-    Raises ``ServerTooOld``, ``RolesMissing``, ``MigrationEdited`` or ``DatabaseNewer``. Two runs at once are
-    safe: the second waits and finds nothing to do.
+    Raises ``ServerTooOld``, ``RolesMissing``, ``MigrationEdited``, ``DatabaseNewer``, ``DatabaseAway`` or
+    ``LoginRefused``. Two runs at once are safe: the second waits and finds nothing to do.
     """
-    connection = await asyncpg.connect(url, timeout=10)
+    with database_errors():
+        connection = await asyncpg.connect(url, timeout=10)
     try:
         if int(connection.get_server_version()[0]) * 10000 < OLDEST_SERVER:
             raise ServerTooOld(
@@ -81,13 +84,14 @@ async def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
             )
         await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
         await make_roles(connection)
+        await connection.execute(f"SET ROLE {OWNER}")
         return await _apply(connection, migrations(folder))
     finally:
         await connection.close()
 
 
 async def make_roles(connection: asyncpg.Connection) -> None:
-    """Create the roles that are missing and join them. Raises ``RolesMissing``."""
+    """Create the roles that are missing, join them, let the owner create. Raises ``RolesMissing``."""
     for role in ROLES:
         if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
             continue
@@ -102,16 +106,26 @@ async def make_roles(connection: asyncpg.Connection) -> None:
                 f"run as a superuser: CREATE ROLE {role} NOLOGIN; GRANT {role} TO CURRENT_USER",
                 role=role,
             ) from None
-    member = "SELECT pg_has_role(current_user, $1, 'MEMBER')"
+    await _join_roles(connection)
+    database = await connection.fetchval("SELECT quote_ident(current_database())")
+    await connection.execute(f"GRANT CREATE ON DATABASE {database} TO {OWNER}")
+    await connection.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
+    await connection.execute("GRANT USAGE ON SCHEMA public TO biaoshi_writer, biaoshi_reader")
+
+
+async def _join_roles(connection: asyncpg.Connection) -> None:
+    # Since PostgreSQL 16 who creates a role is its member and still may not act as it.
+    privilege = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
     for role in ROLES:
-        if not await connection.fetchval(member, role):
-            try:
-                await connection.execute(f"GRANT {role} TO CURRENT_USER")
-            except asyncpg.InsufficientPrivilegeError:
-                raise RolesMissing(
-                    f"this login is not a member of the role {role}; run as a superuser: GRANT {role} TO the login",
-                    role=role,
-                ) from None
+        if await connection.fetchval("SELECT pg_has_role(current_user, $1, $2)", role, privilege):
+            continue
+        try:
+            await connection.execute(f"GRANT {role} TO CURRENT_USER")
+        except asyncpg.InsufficientPrivilegeError:
+            raise RolesMissing(
+                f"this login may not act as the role {role}; run as a superuser: GRANT {role} TO the login",
+                role=role,
+            ) from None
 
 
 async def _apply(connection: asyncpg.Connection, known: list[Migration]) -> list[str]:

@@ -79,7 +79,10 @@ def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
         *((model, "serialization") for model in sorted(outputs, key=lambda model: model.__name__)),
     ]
     references, schema = models_json_schema(wanted, ref_template=_REFERENCE)
-    return dict(references), schema.get("$defs", {})
+    definitions = schema.get("$defs", {})
+    for model in {route.query for route in routes if route.query is not None}:
+        del definitions[model.__name__]  # its fields are parameters; only what they refer to is a schema
+    return dict(references), definitions
 
 
 def _operation(route: Route, references: dict[Any, Any]) -> dict[str, Any]:
@@ -126,8 +129,8 @@ def _successes(route: Route, references: dict[Any, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, answer in route.answers.items():
         response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-        if isinstance(answer, str):
-            response["content"] = {answer: {"schema": {"type": "string"}}}
+        if isinstance(answer, tuple):
+            response["content"] = {media: {"schema": {"type": "string"}} for media in answer}
         elif answer is not None:
             response["content"] = {"application/json": {"schema": references[answer, "serialization"]}}
         responses[str(status)] = response

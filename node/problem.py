@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -59,7 +60,10 @@ def problem(error: NodeError, request_id: str = "") -> bytes:
     }
     if request_id:
         content["request_id"] = request_id
-    return msgspec.json.encode(content, enc_hook=str)
+    try:
+        return msgspec.json.encode(content, enc_hook=str)
+    except UnicodeEncodeError:  # a header that was not UTF-8, for example: its halves of pairs as escapes
+        return json.dumps(content, default=str).encode()
 
 
 def headers_of(error: NodeError) -> dict[str, str]:

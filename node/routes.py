@@ -113,8 +113,8 @@ class Route:
 
     ``action`` is what the caller must be allowed to do at all; ``None`` makes the route public, and only then
     may ``caller`` be missing. ``body`` and ``query`` are pydantic models handed to the handler as keywords of
-    these names. ``answers`` maps each success status to the model of its body (or ``None``, or a media type as
-    text for a stream); ``errors`` names what the operation itself can refuse with, beyond what every
+    these names. ``answers`` maps each success status to the model of its body (or ``None``, or the media types
+    of a stream); ``errors`` names what the operation itself can refuse with, beyond what every
     operation can (authentication, rights, form of the input, database away).
     """
 
@@ -133,7 +133,7 @@ class Route:
         tag: str,
         summary: str,
         summary_zh: str,
-        answers: Mapping[int, type[BaseModel] | str | None],
+        answers: Mapping[int, type[BaseModel] | tuple[str, ...] | None],
         errors: tuple[type[NodeError], ...] = (),
         body: type[BaseModel] | Upload | None = None,
         query: type[BaseModel] | None = None,

@@ -21,10 +21,11 @@ from pathlib import Path
 
 import structlog
 import uvloop
+from aiohttp import web
 
 import admin.pages
 import resolver.http.routes
-from node import __version__, config, embedded, founding, observe
+from node import __version__, config, embedded, founding, metrics, observe
 from node.config import Settings
 from node.database import DatabaseAway, Pool, open_pool
 from node.http_server import Bounds, HttpServer, bind, check_free
@@ -50,6 +51,7 @@ log = structlog.get_logger("serve")
 
 ADMINISTRATOR = "admin"
 _RETRY_SECONDS = 0.25
+_PROBE_SECONDS = 1.0
 _DESCRIPTION = (
     "工业互联网标识解析二级节点的管理接口：企业、前缀、数据模板、标识、批量注册。"
     "Management interface of a secondary node: enterprises, prefixes, templates, identifiers, bulk registration."
@@ -87,13 +89,14 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
                 "BIAOSHI_NODE_LABORATORY": str(laboratory).lower(),
                 "PROMETHEUS_MULTIPROC_DIR": metrics_dir,
             }
-            command = [sys.executable, "-m", "node.serve"]
             options = [str(config_file)] if config_file else []
-            specs = [
-                *(ChildSpec(f"worker-{n + 1}", [*command, "worker", *options], environment)
-                  for n in range(settings.node.workers)),
-                ChildSpec("steward", [*command, "steward", *options], environment),
-            ]  # fmt: skip
+
+            def child(name: str, role: str) -> ChildSpec:
+                command = [sys.executable, "-m", "node.serve", role, *options]
+                return ChildSpec(name, command, environment, lambda pid: metrics.forget(pid, metrics_dir))
+
+            specs = [*(child(f"worker-{n + 1}", "worker") for n in range(settings.node.workers)),
+                     child("steward", "steward")]  # fmt: skip
             async with children(specs) as family:
                 yield Started(f"http://{_host_in_url(settings.http.host)}:{settings.http.port}", password, family)
 
@@ -104,7 +107,7 @@ async def database(settings: Settings) -> AsyncIterator[str]:
     if settings.database.url:
         yield settings.database.url
         return
-    async with embedded.start(_data_dir(settings)) as server:
+    async with embedded.kept(_data_dir(settings)) as server:
         yield server.url()
 
 
@@ -144,7 +147,8 @@ async def worker(settings: Settings, link: ParentLink) -> None:
             size=settings.database.pool,
             seconds=settings.database.seconds,
             name="biaoshi worker",
-        )
+        ),
+        link,
     )
     counter = ResolutionCounter(
         pool, utc_now, never=_never_counted(settings), seconds=settings.counting.flush_seconds
@@ -162,7 +166,7 @@ async def worker(settings: Settings, link: ParentLink) -> None:
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
-        app = _application(settings, pool, answers, counter)
+        app = application(settings, use_cases(settings, pool), pool, answers, counter)
         http = settings.http
         bounds = Bounds(
             http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
@@ -187,8 +191,10 @@ def use_cases(settings: Settings, pool: Pool) -> UseCases:
     )
 
 
-def _application(settings: Settings, pool: Pool, answers: Resolver, counter: ResolutionCounter):  # type: ignore[no-untyped-def]
-    cases = use_cases(settings, pool)
+def application(
+    settings: Settings, cases: UseCases, pool: Pool, answers: Resolver, counter: ResolutionCounter
+) -> web.Application:
+    """Everything a worker answers: management, pages, resolution, what operators' tools ask."""
     routes = all_routes(cases)
     app = make_app(
         routes,
@@ -204,13 +210,10 @@ def _application(settings: Settings, pool: Pool, answers: Resolver, counter: Res
     openapi = document(routes, title="biaoshi 标识", version=__version__, description=_DESCRIPTION)
     face = admin.pages.NodeFace(settings.node.name, settings.node.prefix, settings.node.laboratory)
 
+    probe = _Probe(pool)
+
     async def readiness() -> Mapping[str, bool]:
-        try:
-            await pool.fetchval("SELECT 1", timeout=1)
-        except Exception as error:  # noqa: BLE001 - whatever the reason, the answer is "not ready"
-            log.info("not_ready", cause=type(error).__name__)
-            return {"database": False, "notices": answers.listening}
-        return {"database": True, "notices": answers.listening}
+        return {"database": await probe.answered(), "notices": answers.listening}
 
     observe.add_routes(app.router, readiness)
     admin.pages.add_routes(app.router, face, openapi)
@@ -218,11 +221,35 @@ def _application(settings: Settings, pool: Pool, answers: Resolver, counter: Res
     return app
 
 
+class _Probe:
+    """One question to the database at a time: a silent one costs one connection, however often we are asked."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._asking: asyncio.Task[bool] | None = None
+
+    async def answered(self) -> bool:
+        """Whether the database answers within a second."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.wait({self._asking}, timeout=_PROBE_SECONDS)
+        return self._asking.done() and self._asking.result()
+
+    async def _ask(self) -> bool:
+        try:
+            await self._pool.fetchval("SELECT 1", timeout=_PROBE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever the reason, the answer is "not ready"
+            log.info("not_ready", cause=type(error).__name__)
+            return False
+        return True
+
+
 async def steward(settings: Settings, link: ParentLink) -> None:
     """Report upward until told to stop."""
     url = _database_url(settings)
     pool = await _until_there(
-        lambda: open_pool(url, "biaoshi_writer", size=6, seconds=settings.database.seconds, name="biaoshi steward")
+        lambda: open_pool(url, "biaoshi_writer", size=6, seconds=settings.database.seconds, name="biaoshi steward"),
+        link,
     )
     prefixes = Prefixes(pool, utc_now, Prefix.parse(settings.node.prefix))
 
@@ -249,14 +276,19 @@ async def steward(settings: Settings, link: ParentLink) -> None:
         pool.terminate()
 
 
-async def _until_there(open_it: Callable[[], Awaitable[Pool]]) -> Pool:
-    """A child that starts while the database is away waits for it."""
-    while True:
-        try:
-            return await open_it()
-        except DatabaseAway as error:
-            log.info("waiting_for_database", cause=error.evidence.get("cause"))
-            await asyncio.sleep(_RETRY_SECONDS)
+async def _until_there(open_it: Callable[[], Awaitable[Pool]], link: ParentLink) -> Pool:
+    """A child that starts while the database is away waits for it, but not longer than its parent lives."""
+    orphaned = asyncio.create_task(link.gone())
+    try:
+        while not orphaned.done():
+            try:
+                return await open_it()
+            except DatabaseAway as error:
+                log.info("waiting_for_database", cause=error.evidence.get("cause"))
+            await asyncio.wait({orphaned}, timeout=_RETRY_SECONDS)
+        raise SystemExit("the parent is gone")
+    finally:
+        orphaned.cancel()
 
 
 def _database_url(settings: Settings) -> str:

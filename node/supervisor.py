@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -31,11 +31,12 @@ class ChildNotReady(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A name for the log and the command to run."""
+    """A name for the log, the command to run, and what is to be done with the process id of one that ended."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    ended: Callable[[int], None] = lambda _pid: None
 
 
 class Child:
@@ -46,7 +47,6 @@ class Child:
         self.restarts = 0
         self.ready = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
-        self._link: socket.socket | None = None
         self._stopping = asyncio.Event()
 
     @property
@@ -59,7 +59,10 @@ class Child:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
-            status = await self._live_once()
+            try:
+                status: int | str = await self._live_once()
+            except OSError as error:  # no such program, or no room for another process
+                status = str(error)
             if self._stopping.is_set():
                 return
             self.ready.clear()
@@ -71,23 +74,25 @@ class Child:
 
     async def _live_once(self) -> int:
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *self.spec.command,
-                env={**os.environ, **self.spec.environment, LINK_VARIABLE: str(theirs.fileno())},
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the parent's to receive and to translate
-            )
-        self._process, self._link = process, ours
-        ours.setblocking(False)
-        try:
+        with ours:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *self.spec.command,
+                    env={**os.environ, **self.spec.environment, LINK_VARIABLE: str(theirs.fileno())},
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is the parent's to receive and to translate
+                )
+            self._process = process
+            if self._stopping.is_set():  # told while it was being started
+                self._signal(signal.SIGTERM)
+            ours.setblocking(False)
             with contextlib.suppress(OSError):
                 if await asyncio.get_running_loop().sock_recv(ours, 1):
                     self.ready.set()
-            return await process.wait()
-        finally:
-            ours.close()
+            status = await process.wait()
+            self.spec.ended(process.pid)
+            return status
 
     def stop(self) -> None:
         """Ask the child to end gracefully."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -34,6 +35,9 @@ SOURCE = web.RequestKey("source", str)
 REQUEST_ID = web.RequestKey("request_id", str)
 CALLER = web.RequestKey("caller", str)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+_FAULTS_TOLD = 100
+_NAME_TOLD = 200
+_STRETCH = 64 * 1024
 
 
 class InvalidInput(Malformed):
@@ -70,7 +74,7 @@ class UnexpectedFailure(Internal):
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """What the adapter needs to know: bytes, seconds, networks."""
+    """What the adapter needs to know; ``body_seconds`` is the time for 64 KiB of a body, or for its end."""
 
     body_bytes: int = 1 << 20
     body_seconds: float = 30.0
@@ -113,7 +117,11 @@ async def observe(request: web.Request, handler: Callable[[web.Request], Awaitab
         response = await handler(request)
         status = response.status
         if not response.prepared:
-            response.headers["X-Request-Id"] = request[REQUEST_ID]
+            _sign(response, request)
+    except web.HTTPException as error:  # a redirection
+        status = error.status
+        _sign(error, request)
+        raise
     finally:
         seconds = time.perf_counter() - began
         family = metrics.family_of(request.path)
@@ -135,6 +143,11 @@ async def observe(request: web.Request, handler: Callable[[web.Request], Awaitab
     return response
 
 
+def _sign(response: web.StreamResponse, request: web.Request) -> None:
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers["Server"] = "biaoshi"
+
+
 @web.middleware
 async def render_errors(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
     """Errors as problem+json; an unforeseen one is logged with its traceback and told without it."""
@@ -146,11 +159,15 @@ async def render_errors(request: web.Request, handler: Callable[[web.Request], A
         if error.status < 400:
             raise
         return problem_response(request, _of_http(error), error.headers.get("Allow"))
-    except (asyncio.CancelledError, ConnectionResetError):
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionError) and _gone(request):
+            raise
         log.exception("unexpected_failure", request_id=request[REQUEST_ID], path=request.path[:512])
         return problem_response(request, UnexpectedFailure("the node failed; the request id finds the reason"))
+
+
+def _gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 MIDDLEWARES = (observe, render_errors)
@@ -174,7 +191,7 @@ def _of_http(error: web.HTTPException) -> NodeError:
         return MethodNotSupported(f"{error.method[:16]} is not supported here", allowed=sorted(error.allowed_methods))
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return BodyTooLarge("the request body is larger than allowed")
-    if error.status == 404:
+    if error.status in (403, 404):  # a directory of static files is nothing to look at
         return NoSuchPath("there is nothing at this address")
     return InvalidInput(f"the request cannot be served: {error.reason}")
 
@@ -199,7 +216,10 @@ def _adapter(
         if route.query is not None:
             inputs["query"] = parse_query(request, route.query)
         elif request.query:
-            raise InvalidInput("this operation takes no query parameters", faults=_unknown(request.query))
+            raise InvalidInput(
+                "this operation takes no query parameters",
+                faults=_named(request.query, "unknown", "unknown parameter"),
+            )
         if body_model is not None:
             inputs["body"] = await parse_body(request, body_model, settings)
         elif upload is not None and request.content_type not in upload.media_types:
@@ -226,7 +246,7 @@ def parse_query(request: web.Request, model: type[BaseModel]) -> BaseModel:
     if repeated:
         raise InvalidInput(
             "query parameters stand more than once",
-            faults=[{"field": key, "code": "repeated", "message": "given more than once"} for key in repeated],
+            faults=_named(repeated, "repeated", "given more than once"),
         )
     try:
         return model.model_validate(dict(request.query))
@@ -240,48 +260,63 @@ async def parse_body(request: web.Request, model: type[BaseModel], settings: Web
         raise UnsupportedMediaType("send application/json", found=request.content_type[:100])
     body = b"".join([block async for block in body_blocks(request, settings.body_bytes, settings.body_seconds)])
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, context=body)
     except ValidationError as error:
         raise InvalidInput("the body has faults", faults=faults_of(error)) from None
 
 
 async def body_blocks(request: web.Request, limit: int, seconds: float) -> AsyncIterator[bytes]:
-    """The body piece by piece: at most ``limit`` bytes, each piece within ``seconds``.
+    """The body piece by piece: at most ``limit`` bytes, waited for at most ``seconds`` per 64 KiB.
 
-    Raises ``BodyTooLarge``, ``BodyTooSlow``, ``BodyBroken``.
+    Only waiting counts: the time that the taker of the pieces needs is its own. Raises ``BodyTooLarge``,
+    ``BodyTooSlow``, ``BodyBroken``.
     """
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(f"the body may hold {limit} bytes", limit=limit)
-    total = 0
+    loop = asyncio.get_running_loop()
+    total = stretch = 0
+    patience = seconds
     while True:
+        began = loop.time()
         try:
-            block = await asyncio.wait_for(request.content.readany(), seconds)
+            block = await asyncio.wait_for(request.content.readany(), patience)
         except TimeoutError:
-            raise BodyTooSlow(f"no byte of the body came for {seconds:g} s", seconds=seconds) from None
+            raise BodyTooSlow(f"fewer than 64 KiB of the body came within {seconds:g} s", seconds=seconds) from None
         except (web.RequestPayloadError, ConnectionResetError, ValueError) as error:
             raise BodyBroken("the body ended before its announced end", cause=type(error).__name__) from None
         if not block:
             return
         total += len(block)
+        stretch += len(block)
+        patience -= loop.time() - began
+        if stretch >= _STRETCH:
+            stretch, patience = 0, seconds
         if total > limit:
             raise BodyTooLarge(f"the body may hold {limit} bytes", limit=limit)
         yield block
 
 
 def faults_of(error: ValidationError) -> list[dict[str, str]]:
-    """Every fault of a model: field (dotted path), code, message; never the value that was sent."""
-    return [
+    """The faults of a model: field (dotted path), code, message; never the value that was sent.
+
+    Of more than a hundred the first hundred and how many there are: an answer is not larger than its question.
+    """
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [
         {
-            "field": ".".join(str(part) for part in fault["loc"]) or "(body)",
+            "field": ".".join(str(part) for part in fault["loc"])[:_NAME_TOLD] or "(body)",
             "code": fault["type"],
             "message": fault["msg"],
         }
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        for fault in found[:_FAULTS_TOLD]
     ]
+    if len(found) > _FAULTS_TOLD:
+        told.append({"field": "(body)", "code": "more_faults", "message": f"{len(found)} faults in all"})
+    return told
 
 
-def _unknown(names: Iterable[str]) -> list[dict[str, str]]:
-    return [{"field": name[:100], "code": "unknown", "message": "unknown parameter"} for name in names]
+def _named(names: Iterable[str], code: str, message: str) -> list[dict[str, str]]:
+    return [{"field": name[:_NAME_TOLD], "code": code, "message": message} for name in islice(names, _FAULTS_TOLD)]
 
 
 async def render(request: web.Request, reply: Reply) -> web.StreamResponse:
@@ -308,7 +343,16 @@ async def render(request: web.Request, reply: Reply) -> web.StreamResponse:
     response.content_type = reply.content_type
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     await response.prepare(request)
-    async for block in reply.content:
-        await response.write(block)
+    try:
+        async for block in reply.content:
+            await response.write(block)
+    except Exception as error:
+        if isinstance(error, ConnectionError) and _gone(request):
+            raise
+        # Too late for another answer: what is cut off is at least not taken for the whole.
+        log.warning("answer_cut_off", request_id=request[REQUEST_ID], exc_info=not isinstance(error, NodeError))
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the answer was cut off") from error
     await response.write_eof()
     return response

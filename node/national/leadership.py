@@ -64,7 +64,11 @@ async def _work_while_holding(connection: Connection, work: Callable[[], Awaitab
             holding = group.create_task(_hold(connection))
             await work()
             holding.cancel()
-    except* LeadershipLost as lost:
+    except BaseExceptionGroup as group_of_errors:
+        # Not ``except*``: early releases of Python 3.11 wrap what is raised there into another group.
+        lost, others = group_of_errors.split(LeadershipLost)
+        if lost is None or others is not None:
+            raise
         raise LeadershipLost("the connection that held the lock is gone") from lost
 
 

@@ -258,6 +258,8 @@ BEGIN
 END $$;
 CREATE TRIGGER node_state_laboratory BEFORE UPDATE OR DELETE ON node_state
     FOR EACH ROW EXECUTE FUNCTION keep_laboratory_mark();
+CREATE TRIGGER node_state_kept BEFORE TRUNCATE ON node_state
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_laboratory_mark();
 
 -- Counting: cumulative per process start and minute; issue of rules, evidence and roll-ups builds on it.
 CREATE TABLE resolution_count (
@@ -272,7 +274,6 @@ CREATE TABLE resolution_count (
 CREATE INDEX resolution_count_by_minute ON resolution_count (minute);
 
 -- Rights: the owner migrates, the writer works, the reader resolves ---------------------------------
-GRANT USAGE ON SCHEMA public TO biaoshi_writer, biaoshi_reader;
 GRANT SELECT, INSERT, UPDATE ON enterprise, account, token, prefix, template, identifier, batch, outbox, node_state, resolution_count
     TO biaoshi_writer;
 GRANT SELECT, UPDATE ON national_state TO biaoshi_writer;

@@ -19,7 +19,7 @@ from node import backup as backups
 from node import embedded
 from node.backup import backup, restore
 from node.backup_archive import ClientMissing, RowCounter, client_for
-from node.database import DatabaseAway
+from node.database import DatabaseAway, LoginRefused
 from node.embedded_processes import status_of
 from node.embedded_runtime import Runtime, locate_runtime
 from node.migrate import ROLES, migrate
@@ -207,8 +207,9 @@ def children() -> list[int]:
 async def child_with(argument: bytes) -> int:
     for _ in range(500):
         for pid in children():
-            if argument in read_process(pid, "cmdline").split(b"\0"):
-                return pid
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end while we look
+                if argument in read_process(pid, "cmdline").split(b"\0"):
+                    return pid
         await asyncio.sleep(0.01)
     return pytest.fail(f"no child with {argument!r} within 5 s")
 
@@ -235,7 +236,7 @@ async def test_the_password_of_the_address_is_used_wherever_it_stands(
             )
         ):
             await backup(address, tmp_path / f"{number}.dump")
-        with pytest.raises(backups.LoginRefused, match="refuses this login"):
+        with pytest.raises(LoginRefused, match="refuses this login"):
             await backup(filled.replace("biaoshi@", "guarded:wrong@"), tmp_path / "c.dump")
     finally:
         access.write_text(trusting)
@@ -247,7 +248,7 @@ async def test_the_password_of_the_address_is_used_wherever_it_stands(
 async def test_a_missing_folder_or_database_is_named(filled: str, tmp_path: Path) -> None:
     with pytest.raises(backups.BackupNotWritten, match="No such file or directory"):
         await backup(filled, tmp_path / "nowhere" / "a.dump")
-    with pytest.raises(backups.LoginRefused, match="no_such_database"):
+    with pytest.raises(LoginRefused, match="no_such_database"):
         await backup(filled.replace("/filled?", "/no_such_database?"), tmp_path / "a.dump")
     with pytest.raises(DatabaseAway):
         await backup(f"postgresql://biaoshi@/biaoshi?host={quote(str(tmp_path), safe='')}", tmp_path / "a.dump")

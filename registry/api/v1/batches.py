@@ -18,7 +18,7 @@ from node.errors import Malformed
 from node.identifier import PREFIX_LIMIT, InvalidPrefix, Prefix
 from node.routes import Call, Reply, Route, Upload
 from node.web import body_blocks
-from registry.api.v1.fields import View
+from registry.api.v1.fields import Text, View
 from registry.api.v1.paging import CursorBroken, Page, cut, uuid_cursor
 from registry.batch_body import IdempotencyKeyReused
 from registry.batches import (
@@ -51,14 +51,14 @@ class BatchQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     prefix: Annotated[str, Field(max_length=PREFIX_LIMIT)]
-    template: Annotated[str, Field(min_length=1, max_length=128)]
+    template: Annotated[Text, Field(min_length=1, max_length=128)]
     mapping: Annotated[
         str | None,
         Field(
-            max_length=65_536, description='JSON array of "column=target" texts; a target is an attribute or suffix'
+            max_length=5_000, description='JSON array of "column=target" texts; a target is an attribute or suffix'
         ),
     ] = None
-    delimiter: Annotated[str, Field(max_length=1, description="of CSV: comma, semicolon, tab or bar")] = ","
+    delimiter: Annotated[Literal[",", ";", "\t", "|"], Field(description="of CSV")] = ","
 
 
 class RejectionsQuery(BaseModel):
@@ -164,7 +164,7 @@ def batch_routes(batches: Batches, *, most_bytes: int, patience: float) -> list[
               answers={200: BatchView}, errors=(BatchUnknown,)),
         Route("GET", "/v1/batches/{batch_id}/rejections", rejections, action=Action.IDENTIFIER_READ, tag=_TAG,
               summary="Rejected rows, one fault a line", summary_zh="驳回行", query=RejectionsQuery,
-              answers={200: "application/x-ndjson"}, errors=(BatchUnknown,)),
+              answers={200: ("application/x-ndjson", "text/csv")}, errors=(BatchUnknown,)),
     ]  # fmt: skip
 
 
@@ -172,9 +172,12 @@ def _mapping(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
     try:
-        return tuple(msgspec.json.decode(text, type=list[str]))
+        mapping = tuple(msgspec.json.decode(text, type=list[str]))
     except (msgspec.DecodeError, RecursionError) as error:
         raise MappingUnreadable("mapping is not a JSON array of texts", field="mapping", cause=str(error)) from None
+    if any("\0" in pair for pair in mapping):
+        raise MappingUnreadable("mapping contains the character NUL", field="mapping")
+    return mapping
 
 
 async def _pages(batches: Batches, account: Account, batch_id: UUID) -> AsyncIterator[list[Rejection]]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Self
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from typing import Annotated, Any, Self
+from urllib.parse import quote
 from uuid import UUID
 
-from pydantic import Field
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from node.auth import Action
 from node.errors import Malformed
 from node.identifier import PREFIX_LIMIT, Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix, Prefix
 from node.record import decode_values
 from node.routes import Call, Reply, Route
-from registry.api.v1.fields import Body, Version, View
+from registry.api.v1.fields import Body, Text, Version, View
 from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor, text_cursor
 from registry.identifiers import (
     AttributesInvalid,
@@ -34,10 +39,35 @@ from registry.writing import TooContended
 _TAG = "identifiers"
 _ONE = "/v1/identifiers/{prefix}/{suffix:.+}"
 
-Scalar = str | bool | int | Decimal | None
+
+class _Sent(msgspec.Struct):
+    attributes: dict[str, Any]
+
+
+_EXACT = msgspec.json.Decoder(_Sent, float_hook=Decimal)
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, list | dict) or (isinstance(value, float) and not isfinite(value)):
+        raise PydanticCustomError("not_a_value", "must be text, a number, true, false or null")
+    return value
+
+
+def _exact(attributes: Mapping[str, Any], info: ValidationInfo[bytes]) -> Mapping[str, Any]:
+    """Digits as they were sent: pydantic has read 1.10 as the float 1.1, so they are read again from the body."""
+    if not any(isinstance(value, float) for value in attributes.values()):
+        return attributes
+    try:
+        return _EXACT.decode(info.context).attributes
+    except (msgspec.DecodeError, InvalidOperation):
+        raise PydanticCustomError("number_out_of_range", "holds a number that is out of range") from None
+
+
+Scalar = Annotated[Any, PlainValidator(_flat, json_schema_input_type=str | bool | int | float | None)]
 Attributes = Annotated[
     dict[Annotated[str, Field(max_length=64)], Scalar],
     Field(max_length=500, description="values by the attribute's name in the template"),
+    AfterValidator(_exact),
 ]
 
 
@@ -46,7 +76,7 @@ class RegistrationBody(Body):
 
     prefix: Annotated[str, Field(max_length=PREFIX_LIMIT, examples=["88.101.2001"])]
     suffix: Annotated[str, Field(min_length=1, max_length=255, examples=["PUMP-000123"])]
-    template: Annotated[str, Field(min_length=1, max_length=128, examples=["pump"])]
+    template: Annotated[Text, Field(min_length=1, max_length=128, examples=["pump"])]
     attributes: Attributes
 
 
@@ -57,10 +87,12 @@ class UpdateBody(Body):
     attributes: Attributes
 
 
-class DeletionQuery(Page):
+class DeletionQuery(BaseModel):
     """The version that was read."""
 
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Version
 
 
 class IdentifierQuery(Page):
@@ -68,8 +100,8 @@ class IdentifierQuery(Page):
 
     prefix: Annotated[str, Field(max_length=PREFIX_LIMIT)]
     template_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
-    attribute: Annotated[str | None, Field(max_length=64)] = None
-    value: Annotated[str | None, Field(max_length=255)] = None
+    attribute: Annotated[Text | None, Field(max_length=64)] = None
+    value: Annotated[str | None, Field(max_length=255, pattern="^[^\\x00]*$")] = None
 
 
 class IdentifierView(View):
@@ -156,7 +188,8 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
         found, stored = await identifiers.register(
             call.account, call.actor, identifier, body.template, body.attributes
         )
-        location = call.request.url.with_path(f"/v1/identifiers/{found.text}").raw_path
+        # Slashes are escaped too: clients fold "a/../b" before they ask.
+        location = f"/v1/identifiers/{found.prefix.text}/{quote(found.suffix, safe='')}"
         return Reply(IdentifierView.of(found, stored), status=201, headers={"Location": location})
 
     async def update(call: Call, body: UpdateBody) -> Reply:
