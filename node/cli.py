@@ -238,7 +238,6 @@ def mock_national(
         link = ParentLink()
         keys = [IssuedKey(KeyPair(access_key, secret_key), prefix)]
         async with run_mock(database_url, host, port, keys=keys, faults=faults) as mock:
-            link.ready()
             out.print(f"模拟国家顶级节点 · mock national node: {mock.url}", highlight=False)
             await until_told_to_stop(link)
 

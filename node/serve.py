@@ -172,7 +172,6 @@ async def worker(settings: Settings, link: ParentLink) -> None:
             http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
         )
         await stack.enter_async_context(HttpServer(app, [bind(http.host, http.port)], bounds))
-        link.ready()
         log.info("worker_ready", port=http.port)
         await until_told_to_stop(link)
 
@@ -262,7 +261,6 @@ async def steward(settings: Settings, link: ParentLink) -> None:
         national.deadline_seconds,
     )  # fmt: skip
     stop = asyncio.Event()
-    link.ready()
     reporting = asyncio.create_task(
         run_steward(pool, docking, apply_verdict, version=__version__, clock=utc_now, stop=stop)
     )

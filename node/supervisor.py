@@ -160,12 +160,17 @@ class ParentLink:
 
 
 async def until_told_to_stop(link: ParentLink | None = None) -> None:
-    """Return at SIGTERM, at SIGINT, or when the parent is gone."""
+    """Tell the parent that all is ready, and return at SIGTERM, at SIGINT, or when the parent is gone.
+
+    Signals are heard before the word goes out: a parent that stops its children at once still does so gently.
+    """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    watch = asyncio.create_task((link or ParentLink()).gone())
+    link = link or ParentLink()
+    link.ready()
+    watch = asyncio.create_task(link.gone())
     watch.add_done_callback(lambda _: told.set())
     await told.wait()
     watch.cancel()

@@ -38,7 +38,6 @@ async def main(way):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         link.ready()
         await asyncio.sleep(600)
-    link.ready()
     await until_told_to_stop(link)
     if way == "slow to leave":
         await asyncio.sleep(0.3)
