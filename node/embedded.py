@@ -41,7 +41,7 @@ from node.embedded_runtime import EmbeddedError, Runtime, has_lz4, locate_runtim
 log = structlog.get_logger(__name__)
 
 DATABASE = "biaoshi"
-# reference/performance.md section 2: larger buffers and fewer checkpoints carry bulk registration.
+# Larger buffers and fewer checkpoints than the defaults carry bulk registration.
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "shared_buffers": "256MB",

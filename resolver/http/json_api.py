@@ -1,4 +1,4 @@
-"""``/api/handles/{identifier}``: the Handle System's JSON interface, for reading (handle-protocol section 8).
+"""``/api/handles/{identifier}``: the Handle System's JSON interface as Handle.Net 9 speaks it, for reading.
 
 Only values that everybody may read are ever answered; ``auth``, ``cert``, ``publicOnly`` and other parameters of
 the interface are accepted and change nothing.

@@ -1,4 +1,4 @@
-"""``/{prefix}/{suffix}``: the address that is printed on things (design section 10).
+"""``/{prefix}/{suffix}``: the address that is printed on things.
 
 A program that accepts JSON gets the record, a browser the page or, where the template says so, the product's own
 site; anybody else is led to the first web address among the values, or gets the record when there is none.

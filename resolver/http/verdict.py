@@ -26,7 +26,7 @@ from resolver.counting import Outcome, ResolutionCounter
 from resolver.http.asking import spelling, types_and_indexes
 from resolver.http.handle_json import SUCCESS, VALUES_NOT_FOUND, http_status
 
-# Handle response codes (handle-protocol section 3) by error; the nearest class counts.
+# Handle response codes by error; the nearest class counts.
 RESPONSE_CODE: dict[type[NodeError], int] = {
     Malformed: 4,
     Unauthenticated: 402,
