@@ -20,7 +20,7 @@ from resolver.http.json_place import INT_HIGH, INT_LOW, JsonPlace
 
 SUCCESS = 1
 VALUES_NOT_FOUND = 200
-"""Response codes that this module itself tells apart; RFC 3652 section 2.2.2.3 lists them."""
+"""Response codes that this module itself tells apart; RFC 3652 lists them."""
 
 RESPONSE_TO_STATUS = {
     SUCCESS: 200,
