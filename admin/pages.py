@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -43,6 +44,8 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any
         loader=FileSystemLoader(_HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )
     document = msgspec.json.encode(openapi)
+    static = _HERE / "static"
+    files = {path.relative_to(static).as_posix(): path for path in static.rglob("*") if path.is_file()}
 
     async def front(request: web.Request) -> web.Response:
         asked = request.query.get("identifier", "").strip()
@@ -53,8 +56,9 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any
             except (InvalidIdentifier, InvalidPrefix, InvalidSuffix) as error:
                 fault = error.detail
             else:
-                address = request.url.origin().with_path(f"/{found.prefix.text}/{found.suffix}")
-                raise web.HTTPSeeOther(address.raw_path)
+                # Slashes are escaped too: browsers fold "a/../b" before they ask.
+                address = f"/{found.prefix.text}/{quote(found.suffix, safe='')}"
+                return web.Response(status=303, headers={"Location": address, "Cache-Control": "no-cache"})
         return _page("front.html", face=face, asked=asked, fault=fault, version=__version__)
 
     async def docs(_: web.Request) -> web.Response:
@@ -63,6 +67,12 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any
     async def described(_: web.Request) -> web.Response:
         return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-cache"})
 
+    async def file(request: web.Request) -> web.StreamResponse:
+        path = files.get(request.match_info["name"])
+        if path is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"})
+
     def _page(name: str, **values: Any) -> web.Response:
         text = pages.get_template(name).render(**values)
         return web.Response(text=text, content_type="text/html", headers=_HEADERS)
@@ -70,4 +80,4 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any
     router.add_get("/", front)
     router.add_get("/v1/docs", docs)
     router.add_get("/v1/openapi.json", described)
-    router.add_static("/desk", _HERE / "static")
+    router.add_get("/desk/{name:.+}", file)

@@ -76,7 +76,7 @@ class Client:
                 yield response
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise NodeAway(f"{self._base_url} does not answer: {type(error).__name__}", url=self._base_url) from error
-        except (aiohttp.InvalidURL, aiohttp.ClientResponseError, ValueError) as error:
+        except (aiohttp.ClientError, ValueError) as error:
             raise NotANode(f"{self._base_url} is no node's address: {error}", url=self._base_url) from error
 
 

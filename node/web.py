@@ -191,7 +191,7 @@ def _of_http(error: web.HTTPException) -> NodeError:
         return MethodNotSupported(f"{error.method[:16]} is not supported here", allowed=sorted(error.allowed_methods))
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return BodyTooLarge("the request body is larger than allowed")
-    if error.status in (403, 404):  # a directory of static files is nothing to look at
+    if error.status == 404:
         return NoSuchPath("there is nothing at this address")
     return InvalidInput(f"the request cannot be served: {error.reason}")
 

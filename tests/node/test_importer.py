@@ -261,7 +261,7 @@ async def test_a_bad_header_is_seen_while_a_large_body_is_still_being_sent(clien
     ("changed", "code"),
     [
         ({"prefix": "88.101.9999"}, "prefix_unknown"),
-        ({"prefix": "88.101.2002"}, "prefix_unknown"),
+        ({"prefix": "88.101.2002"}, "not_allowed"),
         ({"prefix": "nonsense"}, "invalid_prefix"),
         ({"template": "nothing"}, "template_unknown"),
         ({"mapping": ("nonsense",)}, "batch_failed"),

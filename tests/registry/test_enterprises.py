@@ -23,6 +23,7 @@ from registry.enterprises import (
 from registry.reference_data import DivisionCodeInvalid, IndustryCodeInvalid
 from registry.store import VersionChanged
 from registry.transitions import EnterpriseState, PrefixState, ReasonMissing, TransitionRefused, Verb
+from tests.support.docking import until
 from tests.support.office import Office, acting
 
 S = EnterpriseState
@@ -201,17 +202,11 @@ async def test_resolvers_hear_that_the_name_of_a_holder_changed(office: Office, 
         replace(enterprise.facts, name="新名有限公司"),
         enterprise.version,
     )
-    await heard(notices, 1)
+    await until(lambda: len(notices) == 1)
     assert notices == [announced]
     await office.enterprises.move(office.reviewer, acting(office.reviewer), enterprise.enterprise_id, Verb.APPROVE)
-    await heard(notices, 2)
+    await until(lambda: len(notices) == 2)
     assert notices == [announced, announced]
-
-
-async def heard(notices: list[str], wanted: int) -> None:
-    async with asyncio.timeout(5):
-        while len(notices) < wanted:
-            await asyncio.sleep(0.01)
 
 
 async def test_facts_that_stand_already_change_nothing(office: Office) -> None:

@@ -113,7 +113,8 @@ async def test_all_faults_of_the_attributes_come_back_together(world: World, hol
             {"weight_kg": "heavy", "made_on": "2026-02-30", "colour": "red"},
         )  # fmt: skip
     assert {(fault["field"], fault["code"]) for fault in refused.value.evidence["faults"]} == {
-        ("name", "required"), ("weight_kg", "not_a_number"), ("made_on", "not_a_date"), ("colour", "unknown_attribute"),
+        ("name", "required"), ("weight_kg", "not_a_number"), ("made_on", "not_a_date"),
+        ("colour", "unknown_attribute"),
     }  # fmt: skip
 
 

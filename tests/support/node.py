@@ -154,8 +154,9 @@ async def running_node(
         accounts = Accounts(pool, world.clock, Passwords(CHEAPEST))
         app = application(settings, _use_cases(world, accounts, settings), pool, answers, counter)
         bounds = Bounds(
-            http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
-        )
+            http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list,
+            stop_seconds=1,
+        )  # fmt: skip
         server = await stack.enter_async_context(HttpServer(app, [listening], bounds))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         node = Node(f"http://127.0.0.1:{server.ports[0]}", world, accounts, session)

@@ -37,7 +37,9 @@ from registry.template_store import StoredTemplate, TemplateNotPublished, Templa
 from registry.writing import TooContended
 
 _TAG = "identifiers"
-_ONE = "/v1/identifiers/{prefix}/{suffix:.+}"
+_ONE = "/v1/identifiers/{prefix}/{suffix:(?s:.+)}"
+_HISTORY = "/v1/identifier-history/{prefix}/{suffix:(?s:.+)}"
+_LAST_VERSION = 2**31 - 1
 
 
 class _Sent(msgspec.Struct):
@@ -217,10 +219,13 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
         return Reply(IdentifierList(items=items, next_cursor=cursor))
 
     async def history(call: Call, query: Page) -> Reply:
+        before = number_cursor(query.cursor)
+        if before is not None and before > _LAST_VERSION:
+            raise CursorBroken("no identifier has that many versions; begin without a cursor", field="cursor")
         versions = await identifiers.history(
             call.account,
             named(call),
-            before_version=number_cursor(query.cursor) or 2**31 - 1,
+            before_version=_LAST_VERSION if before is None else before,
             limit=query.limit + 1,
         )
         shown, cursor = cut(versions, query.limit, lambda version: version.version)
@@ -249,7 +254,7 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
               summary="Delete an identifier; its history stays", summary_zh="注销标识", query=DeletionQuery,
               answers={204: None},
               errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, IdentifierUnknown, IdentifierChanged)),
-        Route("GET", "/v1/identifier-history/{prefix}/{suffix:.+}", history, action=Action.HISTORY_READ, tag=_TAG,
+        Route("GET", _HISTORY, history, action=Action.HISTORY_READ, tag=_TAG,
               summary="Versions of an identifier, newest first", summary_zh="标识变更历史", query=Page,
               answers={200: VersionList}, errors=(*named_badly, PrefixUnknown, IdentifierUnknown, CursorBroken)),
     ]  # fmt: skip
