@@ -42,10 +42,14 @@ class Body:
             self._take(block)
             yield block
 
-    async def check_rest(self) -> None:
-        """Read everything and compare: the body must be the known one and nothing more."""
+    async def check_known(self) -> None:
+        """Read the known part and compare; what follows it was never looked at."""
         async for _ in self._known():
             pass
+
+    async def check_rest(self) -> None:
+        """Read everything and compare: the body must be the known one and nothing more."""
+        await self.check_known()
         async for block in self._blocks:
             self._take(block)
             raise _reused()

@@ -127,7 +127,8 @@ class Batches:
                     async with _held(connection, batch_id):
                         batch = await _by_key(connection, account, key)
                         if batch.state != "running":
-                            await Body(blocks, batch.body_bytes, batch.body_digest).check_rest()
+                            body = Body(blocks, batch.body_bytes, batch.body_digest)
+                            await (body.check_known() if batch.state == "failed" else body.check_rest())
                             return _answered(batch), True
                         work = _Work(self, connection, account, actor, request, batch)
                         await work.run(Body(blocks, batch.body_bytes, batch.body_digest))

@@ -114,6 +114,8 @@ class Identifiers:
             )  # fmt: skip
             for taken in outcome.taken:
                 raise _refusal(identifier, taken)
+            if outcome.unchanged:
+                raise _exists(identifier)
             return await _found(connection, grant, identifier), stored
 
     async def update(
@@ -306,7 +308,7 @@ async def _trace(
 
 def _refusal(identifier: Identifier, taken: Taken) -> IdentifierExists | ValueTaken:
     if taken.attribute_index is None:
-        return IdentifierExists(f"{identifier.text} is registered already", identifier=identifier.text)
+        return _exists(identifier)
     return ValueTaken(
         "another identifier holds this value", attribute_index=taken.attribute_index, identifier=identifier.text
     )
@@ -317,6 +319,10 @@ def _searchable(stored: StoredTemplate, name: str) -> tuple[int, bool]:
         if attribute.name == name and (attribute.listed or attribute.unique):
             return attribute.index, attribute.unique
     raise NotListed(f"{name} is no listed or unique attribute of this template", field=name)
+
+
+def _exists(identifier: Identifier) -> IdentifierExists:
+    return IdentifierExists(f"{identifier.text} is registered already", identifier=identifier.text)
 
 
 def _unknown(identifier: Identifier) -> IdentifierUnknown:

@@ -71,14 +71,14 @@ async def write_new(
     """
     outcome = Outcome()
     writer = _Writer(connection, grant, template_id, account_id, interface, at, batch_id)
-    # Everybody copies in key order, so that two overlapping chunks wait for each other in one direction only.
-    pending = sorted(rows, key=attrgetter("suffix_key"))
+    pending = rows
     for attempt in range(_ATTEMPTS):
         if expect_taken or attempt:
             pending = await writer.set_aside(pending, outcome)
         try:
             async with connection.transaction():
-                await writer.copy(pending)
+                # Everybody copies in key order: overlapping chunks wait for each other in one direction only.
+                await writer.copy(sorted(pending, key=attrgetter("suffix_key")))
         except asyncpg.UniqueViolationError:
             continue
         outcome.registered += len(pending)

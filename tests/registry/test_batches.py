@@ -226,6 +226,27 @@ async def test_a_body_that_cannot_be_understood_fails_as_a_whole_and_says_why(
     assert await count(world) == 0
 
 
+async def test_a_large_body_with_a_bad_header_fails_in_the_same_words_when_it_comes_again(
+    world: World, holder: Holder
+) -> None:
+    body = csv(rows(5000), "suffix,name,name,model,weight_kg")
+    told = []
+    for _ in range(2):
+        with pytest.raises(BatchFailed) as refused:
+            await send(world, holder, body)
+        told.append((refused.value.detail, refused.value.evidence))
+    assert told[0] == told[1]
+
+
+async def test_of_two_rows_with_one_unique_value_the_first_line_keeps_it(world: World, holder: Holder) -> None:
+    await send(world, holder, csv(rows(1)), "another")
+    lines = ["Z-LAST,first,S-SAME,CP,1", "A-FIRST,second,S-SAME,CP,1", "PUMP-000000,other data,S-0,CP,1"]
+    batch = await send(world, holder, csv(lines))
+    assert {(one.line, one.code) for one in await rejected(world, holder, batch)} == {
+        (3, "value_taken"), (4, "identifier_exists"),
+    }  # fmt: skip
+
+
 async def test_wrong_encoding_and_endless_lines_cost_their_own_rows_only(world: World, holder: Holder) -> None:
     lines = [line.encode() for line in rows(300)]
     lines[50] = "PUMP-GB,离心泵,S-GB,CP,1".encode("gb18030")

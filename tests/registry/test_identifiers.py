@@ -67,6 +67,14 @@ async def test_the_spelling_is_kept_and_case_does_not_matter(world: World, holde
         await register(world, holder, "pump-A", serial="S-2", name="another")
 
 
+async def test_the_very_same_registration_again_is_refused_and_leaves_nothing(world: World, holder: Holder) -> None:
+    await register(world, holder)
+    before = await world.traces()
+    with pytest.raises(IdentifierExists):
+        await register(world, holder)
+    assert await world.traces() == before
+
+
 async def test_every_change_leaves_history_a_leaf_and_a_report(world: World, holder: Holder) -> None:
     before = await world.traces()
     await register(world, holder)
