@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -48,11 +47,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, authenticated: who asks, when, from where (trusted proxies resolved), through which door."""
+    """One request, authenticated: who asks, from where (trusted proxies resolved), through which door."""
 
     request: web.Request
     caller: Account | None
-    at: datetime
     source: str
     interface: Interface = Interface.V1
 

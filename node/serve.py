@@ -198,7 +198,6 @@ def application(
     app = make_app(
         routes,
         authenticate=cases.accounts.authenticate,
-        clock=utc_now,
         settings=WebSettings(
             body_bytes=settings.http.body_bytes,
             body_seconds=settings.http.body_seconds,

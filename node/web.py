@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -29,7 +28,6 @@ from node.routes import Call, NotSignedIn, Reply, Route, Upload
 log = structlog.get_logger("request")
 
 Authenticate = Callable[[str], Awaitable[Account]]
-Clock = Callable[[], datetime]
 
 SOURCE = web.RequestKey("source", str)
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -86,14 +84,14 @@ WEB_SETTINGS = web.AppKey("web_settings", WebSettings)
 
 
 def make_app(
-    routes: Iterable[Route], *, authenticate: Authenticate, clock: Clock, settings: WebSettings | None = None
+    routes: Iterable[Route], *, authenticate: Authenticate, settings: WebSettings | None = None
 ) -> web.Application:
     """An application of these routes; other parts may add their own aiohttp routes to its router."""
     settings = settings or WebSettings()
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.body_bytes)
     app[WEB_SETTINGS] = settings
     for route in routes:
-        app.router.add_route(route.method, route.path, _adapter(route, authenticate, clock, settings))
+        app.router.add_route(route.method, route.path, _adapter(route, authenticate, settings))
     return app
 
 
@@ -200,7 +198,7 @@ def _of_http(error: web.HTTPException) -> NodeError:
 
 
 def _adapter(
-    route: Route, authenticate: Authenticate, clock: Clock, settings: WebSettings
+    route: Route, authenticate: Authenticate, settings: WebSettings
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     body_model = route.body if isinstance(route.body, type) else None
     upload = route.body if isinstance(route.body, Upload) else None
@@ -226,7 +224,7 @@ def _adapter(
             raise UnsupportedMediaType(
                 f"send one of {', '.join(upload.media_types)}", found=request.content_type[:100]
             )
-        call = Call(request=request, caller=caller, at=clock(), source=request[SOURCE])
+        call = Call(request=request, caller=caller, source=request[SOURCE])
         return await render(request, await route.handler(call, **inputs))
 
     return handle

@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -28,7 +27,6 @@ from node.http_server import Bounds, HttpServer, bind
 from node.routes import Call, Handler, Reply, Route, Upload
 from node.web import WebSettings, body_blocks, make_app
 
-AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 LIMIT = 4096
 SECRET = "the password of the database is hunter2"
 
@@ -65,7 +63,7 @@ async def authenticate(token: str) -> Account:
 
 
 async def listing(call: Call, query: ShelfQuery) -> Reply:
-    return Reply(Echo(heard=f"{query.limit} {query.colour} {call.account.name} {call.at.year} {call.source}"))
+    return Reply(Echo(heard=f"{query.limit} {query.colour} {call.account.name} {call.source}"))
 
 
 async def create(_: Call, body: ShelfBody) -> Reply:
@@ -211,7 +209,7 @@ class Web:
 @contextlib.asynccontextmanager
 async def serving(**settings: Any) -> AsyncIterator[Web]:
     chosen = WebSettings(**{"body_bytes": LIMIT, "body_seconds": 0.4, **settings})
-    app = make_app(routes(chosen), authenticate=authenticate, clock=lambda: AT, settings=chosen)
+    app = make_app(routes(chosen), authenticate=authenticate, settings=chosen)
 
     async def elsewhere(_: web.Request) -> web.Response:
         raise web.HTTPSeeOther("/v1/raw")
@@ -240,7 +238,7 @@ UPLOAD = b"POST /v1/uploads HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer admi
 
 async def test_a_known_caller_is_heard(ask: Web) -> None:
     answer = await ask("GET", "/v1/shelves?limit=3&colour=%E7%BA%A2")
-    assert (answer.status, answer.json) == (200, {"heard": "3 红 admin 2026 127.0.0.1"})
+    assert (answer.status, answer.json) == (200, {"heard": "3 红 admin 127.0.0.1"})
 
 
 async def test_nobody_is_asked_to_sign_in(ask: Web) -> None:

@@ -184,7 +184,7 @@ async def front_of(url: str, pool: Pool, *, laboratory: bool = False, **changed:
     counter = ResolutionCounter(pool, lambda: datetime.now(UTC), never=(), seconds=3600)
     async with counter, resolver_of(url, **changed) as resolver:
         quiet = WebSettings(log_requests=False)
-        app = make_app([], authenticate=_nobody, clock=lambda: datetime.now(UTC), settings=quiet)
+        app = make_app([], authenticate=_nobody, settings=quiet)
         add_routes(app.router, resolver, counter, laboratory=laboratory)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()

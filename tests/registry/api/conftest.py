@@ -19,7 +19,6 @@ async def door(office: Office) -> AsyncIterator[Door]:
     app = make_app(
         business_routes(office),
         authenticate=office.accounts.authenticate,
-        clock=office.clock,
         settings=WebSettings(log_requests=False),
     )
     runner = web.AppRunner(app)
