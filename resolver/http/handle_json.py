@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,16 +68,26 @@ def http_status(response_code: int, *, writing: bool = False) -> int:
     return RESPONSE_TO_STATUS.get(response_code, 500)
 
 
-def record_json(handle: str, values: Iterable[Value], response_code: int = SUCCESS, *, pretty: bool = False) -> bytes:
+def record_json(
+    handle: str,
+    values: Iterable[Value],
+    response_code: int = SUCCESS,
+    *,
+    pretty: bool = False,
+    attributes: Mapping[str, Any] | None = None,
+) -> bytes:
     """The body of an answer with values, UTF-8; ``handle`` is echoed as the client spelled it.
 
-    With response code 200 (values not found) and no values it is the answer that nothing matched.
+    With response code 200 (values not found) and no values it is the answer that nothing matched. ``attributes`` is
+    a member of our own beside the values, which the Handle System's own interface never has.
     """
-    body = {
+    body: dict[str, Any] = {
         "responseCode": response_code,
         "handle": handle,
         "values": [value_json(value) for value in values],
     }
+    if attributes is not None:
+        body["attributes"] = attributes
     return _encode(body, pretty)
 
 

@@ -6,7 +6,8 @@ the interface are accepted and change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -54,7 +55,13 @@ def add_routes(
     router.add_options(path, options)
 
 
-def json_response(request: web.Request, verdict: Verdict, dressed: Dress, now: float) -> web.Response:
+def json_response(
+    request: web.Request,
+    verdict: Verdict,
+    dressed: Dress,
+    now: float,
+    attributes: Mapping[str, Any] | None = None,
+) -> web.Response:
     """The verdict as Handle JSON, with the headers of its contents; 304 to a client that has it already."""
     headers = {"X-Content-Type-Options": "nosniff", **_headers(verdict, now)}
     found = verdict.found
@@ -62,7 +69,7 @@ def json_response(request: web.Request, verdict: Verdict, dressed: Dress, now: f
         headers["ETag"] = f'"{found.entry.etag}"'
         if is_current(request, found.entry.etag):
             return web.Response(status=304, headers=headers)
-    body = _body(verdict, dressed.pretty)
+    body = _body(verdict, dressed.pretty, attributes)
     if dressed.callback:
         body = jsonp(dressed.callback, body)
     headers["Content-Type"] = _SCRIPT if dressed.callback else _JSON
@@ -88,8 +95,9 @@ def _headers(verdict: Verdict, now: float) -> dict[str, str]:
     return {**NOT_KEPT, **(headers_of(verdict.refusal) if verdict.refusal is not None else {})}
 
 
-def _body(verdict: Verdict, pretty: bool) -> bytes:
+def _body(verdict: Verdict, pretty: bool, attributes: Mapping[str, Any] | None) -> bytes:
     if verdict.found is not None:
-        return record_json(verdict.handle, verdict.found.values, verdict.response_code, pretty=pretty)
+        values = verdict.found.values
+        return record_json(verdict.handle, values, verdict.response_code, pretty=pretty, attributes=attributes)
     told = verdict.refusal.detail if verdict.refusal is not None and verdict.response_code != 100 else None
     return error_json(verdict.handle, verdict.response_code, told, pretty=pretty)

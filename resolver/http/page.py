@@ -1,7 +1,7 @@
 """The public page of an identifier: readable on a phone, Chinese first, without script and without trust.
 
-Every text comes out escaped (autoescape), only whole http and https addresses become links, and the headers
-forbid whatever the page does not need.
+Every text comes out escaped (autoescape); only whole http and https addresses, and the identifiers and files that a
+template says a value names, become links; and the headers forbid whatever the page does not need.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from node.problem import headers_of
 from node.record import Record, Value
 from resolver.answer import Entry, Found, NotResponsible
 from resolver.http.caching import NOT_KEPT, is_current, kept_for
+from resolver.http.meaning import Item, items_of
 from resolver.http.negotiation import prefers_english
 from resolver.http.page_texts import CHINESE, ENGLISH, REFUSALS_EN, REFUSALS_ZH
 from resolver.http.verdict import Verdict
-from resolver.http.weblink import web_address
 from resolver.local import UNKNOWN_FACE, AttributeFace, TemplateFace
 
 _HERE = Path(__file__).parent
 _BEIJING = timezone(timedelta(hours=8))
 _TITLE_ATTRIBUTE = "name"
-_SHOWN_BYTES = 20_000  # of one value; the record itself is one link away
+_SHOWN_CHARACTERS = 20_000  # of one value; the record itself is one link away
 
 PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -46,11 +46,10 @@ PAGE_HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One value as the page shows it; ``href`` only for a whole web address."""
+    """One value as the page shows it: a line for each item of an array."""
 
     title: str
-    text: str
-    href: str | None
+    entries: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ def view_of(found: Found, face: TemplateFace, english: bool) -> RecordView:
     name_en = entry.enterprise_en or name_zh
     return RecordView(
         identifier=shown_text(entry.text),
-        title=shown_text(data_text(named, english)) if named is not None else "",
+        title=", ".join(entry.text for entry in entries_of(named, name, english)) if named is not None else "",
         template=(face.title_en or face.title_zh) if english else face.title_zh,
         enterprise=name_en if english else name_zh,
         enterprise_other="" if name_en == name_zh else (name_zh if english else name_en),
@@ -183,8 +182,8 @@ def lines_of(values: Record, face: TemplateFace, left_out: Value | None, english
     for value in sorted(values, key=lambda value: (place.get(value.index, len(place)), value.index)):
         if value is left_out or fold(value.type).startswith("HS_"):
             continue
-        text = data_text(value, english)
-        yield Line(title_of(attributes.get(value.index), value, english), shown_text(text), web_address(text))
+        attribute = attributes.get(value.index)
+        yield Line(title_of(attribute, value, english), entries_of(value, attribute, english))
 
 
 def title_of(attribute: AttributeFace | None, value: Value, english: bool) -> str:
@@ -194,14 +193,26 @@ def title_of(attribute: AttributeFace | None, value: Value, english: bool) -> st
     return (attribute.title_en or attribute.title_zh) if english else attribute.title_zh
 
 
-def data_text(value: Value, english: bool) -> str:
-    """The data as text; what is no text is described."""
+def entries_of(value: Value, attribute: AttributeFace | None, english: bool) -> tuple[Item, ...]:
+    """The data as people read it, with its unit; what is no text is described, what is too long is cut."""
     said = ENGLISH if english else CHINESE
-    try:
-        text = value.data[:_SHOWN_BYTES].decode("utf-8", "ignore" if len(value.data) > _SHOWN_BYTES else "strict")
-    except UnicodeDecodeError:
-        return said["binary"].format(bytes=len(value.data))
-    return text if len(value.data) <= _SHOWN_BYTES else text + "…"
+    items = items_of(value.data, attribute)
+    if items is None:
+        return (Item(said["binary"].format(bytes=len(value.data)), None),)
+    room = _SHOWN_CHARACTERS
+    entries = []
+    for item in items:
+        if room <= 0:
+            entries.append(Item("…", None))
+            break
+        text = item.text if len(item.text) <= room else item.text[:room] + "…"
+        room -= len(text)
+        if attribute is not None and attribute.unit is not None:
+            text = f"{text} {attribute.unit}"
+        elif attribute is not None and attribute.kind == "file" and item.href is not None:
+            text = f"{said['file']} {text[:15]}…"
+        entries.append(Item(shown_text(text), item.href))
+    return tuple(entries)
 
 
 def shown_text(text: str) -> str:

@@ -21,6 +21,7 @@ CHINESE: Mapping[str, str] = {
     "other_language": "English",
     "stale": "数据库暂时不可用，以下为 {minutes} 分钟前确认过的数据。",
     "binary": "（二进制数据，{bytes} 字节）",
+    "file": "下载文件",
     "claimed": "以上内容由注册企业提供。",
 }
 
@@ -41,6 +42,7 @@ ENGLISH: Mapping[str, str] = {
     "other_language": "中文",
     "stale": "The database is away; this is what was known to be right {minutes} minutes ago.",
     "binary": "(binary data, {bytes} bytes)",
+    "file": "Download file",
     "claimed": "The contents are provided by the enterprise that registered them.",
 }
 

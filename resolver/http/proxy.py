@@ -1,7 +1,8 @@
 """``/{prefix}/{suffix}``: the address that is printed on things.
 
-A program that accepts JSON gets the record, a browser the page or, where the template says so, the product's own
-site; anybody else is led to the first web address among the values, or gets the record when there is none.
+A program that accepts JSON gets the record, with what its arrays, units, references and files stand for; a browser
+gets the page or, where the template says so, the product's own site; anybody else is led to the first web address
+among the values, or gets the record when there is none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from resolver.counting import ResolutionCounter
 from resolver.http.asking import Dress
 from resolver.http.caching import kept_for
 from resolver.http.json_api import json_response
+from resolver.http.meaning import told_attributes
 from resolver.http.negotiation import Wish, wish
 from resolver.http.page import Pages
 from resolver.http.verdict import count, judge
@@ -42,12 +44,13 @@ def add_routes(
         now = clock()
         wanted = wish(",".join(request.headers.getall("Accept", ())))
         found = verdict.found if verdict.found is not None and verdict.found.values else None
-        face = await resolver.face(found.entry.template_id) if found and wanted is Wish.PAGE else None
+        face = await resolver.face(found.entry.template_id) if found else None
         response = redirect(found, wanted, face, now) if found else None
         if response is None and wanted is Wish.PAGE:
             response = pages.respond(request, verdict, face, now)
         if response is None:
-            response = json_response(request, verdict, Dress(), now)
+            told = told_attributes(found.values, face) if found and face else None
+            response = json_response(request, verdict, Dress(), now, told)
         response.headers["Vary"] = "Accept, Accept-Language"
         count(counter, request, Interface.PAGE, verdict, revalidated=response.status == 304)
         return response

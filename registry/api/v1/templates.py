@@ -18,7 +18,8 @@ from registry.api.v1.history import HistoryView
 from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
 from registry.enterprises import EnterpriseUnknown
 from registry.store import VersionChanged
-from registry.template_store import (
+from registry.templates.attributes import MOST_ITEMS
+from registry.templates.stored import (
     StoredTemplate,
     TemplateDraftExists,
     TemplateNameFixed,
@@ -27,7 +28,7 @@ from registry.template_store import (
     Templates,
     TemplateUnknown,
 )
-from registry.templates import MAX_ATTRIBUTES, InvalidTemplate, Kind, Landing, Template
+from registry.templates.template import MAX_ATTRIBUTES, InvalidTemplate, Kind, Landing, Template
 from registry.transitions import TEMPLATE, TemplateState, TransitionRefused, Verb
 
 _TAG = "templates"
@@ -53,6 +54,9 @@ class AttributeBody(Body):
     maximum: _Limit | None = None
     pattern: Annotated[str, Field(max_length=1000)] | None = None
     choices: Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=1000, default_factory=list)]
+    many: Annotated[bool, Field(description="an array of such values")] = False
+    max_items: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
+    unit: Annotated[str, Field(max_length=32, description="of the stored numbers, for example kW")] | None = None
 
 
 class DefinitionBody(Body):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.patterns import MAX_PATTERN, InvalidPattern, compile_pattern
+from registry.templates.patterns import MAX_PATTERN, InvalidPattern, compile_pattern
 
 ITEMS = ["a", "b", r"\d", r"\w", r"\s", r"\D", ".", "[a-c]", "[^b]", r"[\d.-]", "闸", "[一-龥]", r"\.", "-"]
 REPEATS = ["", "", "?", "*", "+", "{2}", "{1,}", "{0,3}"]

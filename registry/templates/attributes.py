@@ -17,6 +17,10 @@ LONGEST_STRING = 8192
 LONGEST_INDEXED = 255
 """Characters of a unique or listed value: PostgreSQL bounds the entries of the index it stands in."""
 
+DEFAULT_MAX_ITEMS = 100
+MOST_ITEMS = 1000
+"""Items of one array."""
+
 
 class Kind(StrEnum):
     STRING = "string"
@@ -24,6 +28,8 @@ class Kind(StrEnum):
     DATE = "date"
     BOOLEAN = "boolean"
     ENUM = "enum"
+    FILE = "file"  # a file of the enterprise, named by its digest (registry/files/files.py)
+    REFERENCE = "reference"  # another identifier (registry/references.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,11 @@ class Attribute:
     ``type`` is the type of the Handle value, the name in capitals if left empty; ``index`` its index, 0 to have
     the template assign the next free one. Lengths are in characters and for strings only. ``minimum`` and
     ``maximum`` are included; they are texts of the attribute's own kind (number or date), so that nothing is
-    rounded. ``pattern`` is of the subset in ``registry.patterns`` and matches the whole value. ``unique``: no
+    rounded. ``pattern`` is of the subset in ``patterns.py`` and matches the whole value. ``unique``: no
     two identifiers of a prefix have the same value; ``listed``: identifiers can be found by it.
+
+    ``many``: an array of at most ``max_items`` such values, each of which obeys all that is said here; arrays stand
+    in no index. ``unit`` is that of the stored numbers, a symbol of ``registry.templates.units``.
     """
 
     name: str
@@ -52,11 +61,19 @@ class Attribute:
     maximum: str | None = None
     pattern: str | None = None
     choices: tuple[str, ...] = ()
+    many: bool = False
+    max_items: int | None = None
+    unit: str | None = None
 
     @property
     def longest(self) -> int:
         """Characters of a string value at most."""
         return DEFAULT_MAX_LENGTH if self.max_length is None else self.max_length
+
+    @property
+    def most_items(self) -> int:
+        """Items of an array at most."""
+        return DEFAULT_MAX_ITEMS if self.max_items is None else self.max_items
 
     @property
     def is_url(self) -> bool:

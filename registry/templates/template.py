@@ -18,21 +18,26 @@ import msgspec
 
 from node.errors import Malformed
 from node.record import DEFAULT_TTL
-from registry.attributes import FIRST_INDEX, Attribute, Kind
-from registry.definition_faults import Finding, attribute_faults, title_findings
-from registry.encoder import Checked, Encoder, Entry, SideEntry
 from registry.rejection import Fault, shown
-from registry.value_rules import Refused, canonical_number
+from registry.templates.arrays import items_of
+from registry.templates.attributes import FIRST_INDEX, Attribute, Kind
+from registry.templates.definition_faults import Finding, attribute_faults, title_findings
+from registry.templates.encoder import Checked, Encoded, Encoder, Entry, NamedFile, SideEntry, Target
+from registry.templates.record_pieces import pieces
+from registry.templates.value_rules import Refused, canonical_number
 
 __all__ = [
     "Attribute",
     "Checked",
+    "Encoded",
     "Encoder",
     "Entry",
     "InvalidTemplate",
     "Kind",
     "Landing",
+    "NamedFile",
     "SideEntry",
+    "Target",
     "Template",
 ]
 
@@ -86,6 +91,18 @@ class Template:
     def compile(self) -> Encoder:
         """The checker and encoder of this template's records."""
         return Encoder(self.attributes, self.ttl)
+
+    def attributes_of(self, record: bytes) -> dict[str, str | list[str]]:
+        """The attributes of a stored record by their names, as stored; arrays as lists, in the order of the indexes.
+
+        Values that the template does not know are left out.
+        """
+        known = {attribute.index: attribute for attribute in self.attributes}
+        return {
+            known[index].name: items_of(data) if known[index].many else data.decode()
+            for index, _, data in pieces(record)
+            if index in known
+        }
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,9 @@ from hypothesis import strategies as st
 
 from node.identifier import Prefix
 from node.record import MAX_RECORD_BYTES, Value, decode_values, encode_values
-from registry.mapping import Mapping
+from registry.mappings.mapping import Mapping
 from registry.rejection import Fault
-from registry.templates import Attribute, Encoder, Entry, Kind, SideEntry, Template
+from registry.templates.template import Attribute, Encoded, Encoder, Entry, Kind, SideEntry, Template
 
 PREFIX = Prefix.parse("88.111.1")
 AT = 1_700_000_000
@@ -216,7 +217,8 @@ def test_what_is_nested_is_refused_however_deep() -> None:
         bomb = [bomb]
     for kind in Kind:
         attribute = Attribute("a", "属性", kind=kind, choices=("A",) if kind is Kind.ENUM else ())
-        assert refusal(attribute, bomb).startswith("not_")
+        assert refusal(attribute, bomb) == "one_value"
+        assert refusal(replace(attribute, many=True), [bomb]).startswith("not_")
 
 
 PRODUCT = Template(
@@ -261,11 +263,11 @@ class TestEncoder:
             for attribute, text in sorted(described, key=lambda pair: pair[0].index)
         ]
         side = [
-            SideEntry(attribute.index, attribute.unique, text)
+            SideEntry(attribute.index, attribute.unique, text, text if attribute.kind is Kind.NUMBER else None)
             for attribute, text in sorted(described, key=lambda pair: pair[0].index)
             if attribute.indexed
         ]
-        assert fast == (encode_values(values), side)
+        assert fast == Encoded(encode_values(values), side)
 
     def test_values_are_sorted_by_index_and_empty_ones_are_absent(self) -> None:
         encoded = PRODUCT.compile().row(["Valve", "", None, "https://a/", False], STAMP)

@@ -7,9 +7,12 @@ number     plain decimal, at most 38 digits, no exponent and no grouping; kept a
 date       ``YYYY-MM-DD``, a day of the calendar
 boolean    true/false, yes/no, 是/否, 1/0 in any case of letters; stored as ``true`` or ``false``
 enum       one of the choices, exactly
+file       ``sha256-`` and 64 lower-case hexadecimal digits: the id of an uploaded file
+reference  an identifier as ``prefix/suffix``, kept as written
 =========  =======================================================================================
-Spaces around a number, date, boolean or choice are dropped. A JSON number may come in any notation and is
-written out in plain decimal; a string must be sent as a string, because a number has lost its leading zeros.
+Spaces around whatever is no string are dropped. A JSON number may come in any notation and is written out in plain
+decimal; a string must be sent as a string, because a number has lost its leading zeros. A number of an attribute
+with a unit may be followed by any unit of the same quantity; what is stored is the number in the attribute's own.
 """
 
 from __future__ import annotations
@@ -19,10 +22,13 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from registry.attributes import Attribute, Kind
-from registry.patterns import compile_pattern
-from registry.rejection import Code
+from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix
+from registry.rejection import Code, Fault
+from registry.templates.attributes import Attribute, Kind
+from registry.templates.patterns import compile_pattern
+from registry.templates.units import NotExact, UnknownUnit, conversion
 
 MAX_DIGITS = 38
 
@@ -30,6 +36,8 @@ Rule = Callable[[object], str]
 """Takes a value that is neither None nor empty; returns its stored text or raises ``Refused``."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_NUMBER_WITH_UNIT = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*([^\s\d,.;+-].*)")
+_FILE = re.compile(r"sha256-[0-9a-f]{64}")
 _URL = re.compile(r"""(?i:https?)://[^\s/?#"<>\\^`{|}][^\s"<>\\^`{|}]*""")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile(r"[\ud800-\udfff]")
@@ -40,16 +48,20 @@ _BOOLEANS = {
 
 
 class Refused(Exception):
-    """A value does not fit; only ``registry.encoder`` sees it and makes it a ``Fault``."""
+    """A value does not fit; only ``registry.templates.encoder`` sees it and makes it a ``Fault``."""
 
-    def __init__(self, code: Code, **facts: object) -> None:
+    def __init__(self, code: Code, **facts: Any) -> None:
         super().__init__(code)
         self.code = code
         self.facts = facts
 
+    def faults(self, name: str) -> list[Fault]:
+        """What to say of the attribute of that name."""
+        return [self.code.fault(name, **self.facts)]
+
 
 def rule_of(attribute: Attribute) -> Rule:
-    """The function for the values of a checked attribute."""
+    """The function for the single values of a checked attribute."""
     match attribute.kind:
         case Kind.STRING:
             return _string_rule(attribute)
@@ -61,6 +73,10 @@ def rule_of(attribute: Attribute) -> Rule:
             return canonical_boolean
         case Kind.ENUM:
             return _enum_rule(attribute)
+        case Kind.FILE:
+            return canonical_file
+        case Kind.REFERENCE:
+            return canonical_reference
 
 
 def check_text(text: str) -> str:
@@ -113,6 +129,34 @@ def canonical_boolean(value: object) -> str:
     return word
 
 
+def canonical_file(value: object) -> str:
+    """Raises ``Refused``."""
+    text = value.strip(" ") if isinstance(value, str) else ""
+    if not _FILE.fullmatch(text):
+        raise Refused(Code.NOT_A_FILE, value=_told(value))
+    return text
+
+
+def digest_of(file_id: str) -> bytes:
+    """The SHA-256 in the id of a file."""
+    return bytes.fromhex(file_id.removeprefix("sha256-"))
+
+
+def file_id_of(digest: bytes) -> str:
+    """The id of the file with this SHA-256."""
+    return f"sha256-{digest.hex()}"
+
+
+def canonical_reference(value: object) -> str:
+    """Raises ``Refused``."""
+    text = value.strip(" ") if isinstance(value, str) else ""
+    try:
+        Identifier.parse(text)
+    except (InvalidIdentifier, InvalidPrefix, InvalidSuffix):
+        raise Refused(Code.NOT_AN_IDENTIFIER, value=_told(value)) from None
+    return text
+
+
 def _string_rule(attribute: Attribute) -> Rule:
     least, most = attribute.min_length or 0, attribute.longest
     pattern = attribute.pattern and compile_pattern(attribute.pattern, most)
@@ -139,13 +183,14 @@ def _string_rule(attribute: Attribute) -> Rule:
 
 def _number_rule(attribute: Attribute) -> Rule:
     minimum, maximum = attribute.minimum, attribute.maximum
+    read = canonical_number if attribute.unit is None else _reader_of_units(attribute.unit)
     if minimum is None and maximum is None:
-        return canonical_number
+        return read
     low = None if minimum is None else Decimal(minimum)
     high = None if maximum is None else Decimal(maximum)
 
     def rule(value: object) -> str:
-        text = canonical_number(value)
+        text = read(value)
         number = Decimal(text)
         if low is not None and number < low:
             raise Refused(Code.TOO_SMALL, limit=minimum)
@@ -154,6 +199,23 @@ def _number_rule(attribute: Attribute) -> Rule:
         return text
 
     return rule
+
+
+def _reader_of_units(unit: str) -> Rule:
+    convert = conversion(unit)
+
+    def read(value: object) -> str:
+        found = _NUMBER_WITH_UNIT.fullmatch(value.strip(" ")) if isinstance(value, str) else None
+        if found is None:
+            return canonical_number(value)
+        try:
+            return canonical_number(convert(canonical_number(found[1]), found[2]))
+        except UnknownUnit as error:
+            raise Refused(Code.UNKNOWN_UNIT, value=found[2], known=", ".join(error.known)) from None
+        except NotExact:
+            raise Refused(Code.UNIT_NOT_EXACT, value=found[0], unit=unit) from None
+
+    return read
 
 
 def _date_rule(attribute: Attribute) -> Rule:

@@ -13,7 +13,7 @@ from node.auth import NotAllowed
 from node.database import transaction
 from registry.enterprises import Enterprise, EnterpriseUnknown
 from registry.store import VersionChanged
-from registry.template_store import (
+from registry.templates.stored import (
     StoredTemplate,
     TemplateDraftExists,
     TemplateNameFixed,
@@ -23,7 +23,7 @@ from registry.template_store import (
     TemplateUnknown,
     usable_template,
 )
-from registry.templates import Attribute, Kind, Landing, Template
+from registry.templates.template import Attribute, Kind, Landing, Template
 from registry.transitions import TemplateState, TransitionRefused
 from tests.support.office import Office, acting
 

@@ -1,4 +1,4 @@
-"""Templates as stored: draft, publication, withdrawal, next versions; what they say is ``registry/templates.py``.
+"""Templates as stored: draft, publication, withdrawal, next versions; what they say is ``template.py``.
 
 A template belongs to an enterprise or to the node itself, and the node's own are for every enterprise. A published
 definition never changes, because identifiers point at it; ``revise`` copies it into a draft of the next version.
@@ -22,7 +22,7 @@ from registry import transitions
 from registry.enterprises import unknown_enterprise
 from registry.prefix_grant import PrefixGrant
 from registry.store import SQL, check_version, reading, refusing
-from registry.templates import Template
+from registry.templates.template import Template
 from registry.transitions import TEMPLATE, TemplateState, Verb
 
 Clock = Callable[[], datetime]
@@ -232,6 +232,11 @@ async def usable_template(connection: Connection, grant: PrefixGrant, name_or_id
 async def template_by_id(connection: Connection, template_id: int) -> StoredTemplate:
     """A template in whatever state. Raises ``TemplateUnknown``."""
     return _found(await connection.fetchrow(SQL["find_template"], template_id), template_id)
+
+
+def template_of_row(row: Mapping[str, Any]) -> StoredTemplate:
+    """The template of a row that another module's statement read with all columns."""
+    return _of_row(row)
 
 
 def _permit(verb: Verb, account: Account, owner: UUID | None) -> None:

@@ -6,20 +6,22 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from registry.attributes import (
+from registry.mappings.mapping import RESERVED, SUFFIX
+from registry.rejection import Fault
+from registry.templates.attributes import (
     FIRST_INDEX,
     LAST_INDEX,
     LAST_LOW_INDEX,
     LONGEST_INDEXED,
     LONGEST_STRING,
+    MOST_ITEMS,
     WELL_KNOWN_TYPES,
     Attribute,
     Kind,
 )
-from registry.mapping import SUFFIX
-from registry.patterns import InvalidPattern, compile_pattern
-from registry.rejection import Fault
-from registry.value_rules import Refused, canonical_date, canonical_number, check_text
+from registry.templates.patterns import InvalidPattern, compile_pattern
+from registry.templates.units import known_units
+from registry.templates.value_rules import Refused, canonical_date, canonical_number, check_text
 
 MAX_CHOICES = 1000
 MAX_TITLE = 255
@@ -40,6 +42,8 @@ def attribute_faults(attribute: Attribute, place: str) -> list[Fault]:
         *_string_limits(attribute),
         *_ranges(attribute),
         *_choices(attribute),
+        *_arrays(attribute),
+        *_units(attribute),
     )
     return [Fault(f"{place}.{member}", code, f"{zh} / {en}") for member, code, zh, en in findings]
 
@@ -56,6 +60,9 @@ def _naming(attribute: Attribute) -> Iterator[Finding]:
         zh = "属性名为小写字母开头的字母、数字、下划线，最多 64 个，且不能是 suffix"
         en = "a name is 1 to 64 of a-z, 0-9 and _, starts with a letter and is not suffix"
         yield "name", "bad_name", zh, en
+    if attribute.name in RESERVED:
+        # Exports and rejected rows carry columns of these names.
+        yield "name", "reserved_name", "属性名由系统保留", "the node's own exports use this name"
     yield from title_findings(attribute.title_zh, attribute.title_en)
     if attribute.type != attribute.name.upper() and not _TYPE.fullmatch(attribute.type):
         zh = "类型为字母开头的字母、数字、点、横线、下划线，最多 128 个"
@@ -67,6 +74,9 @@ def _naming(attribute: Attribute) -> Iterator[Finding]:
         yield "type", "reserved_type", zh, en
     if attribute.is_url and attribute.kind is not Kind.STRING:
         yield "kind", "url_not_string", "URL 类型的属性必须是字符串", "an attribute of type URL is a string"
+    if attribute.is_url and attribute.many:
+        # Handle clients go where the value of this type says, and an array is no address.
+        yield "many", "url_not_one", "URL 类型的属性只能有一个值", "an attribute of type URL has one value"
 
 
 def _indexing(attribute: Attribute) -> Iterator[Finding]:
@@ -89,6 +99,7 @@ def _of_other_kinds(attribute: Attribute) -> Iterator[Finding]:
         "minimum": (attribute.minimum is None, kind in {Kind.NUMBER, Kind.DATE}),
         "maximum": (attribute.maximum is None, kind in {Kind.NUMBER, Kind.DATE}),
         "choices": (not attribute.choices, kind is Kind.ENUM),
+        "unit": (attribute.unit is None, kind is Kind.NUMBER),
     }
     for member, (absent, fits) in limits.items():
         if not absent and not fits:
@@ -152,6 +163,26 @@ def _choices(attribute: Attribute) -> Iterator[Finding]:
         zh = f"每个可选值为 1 至 {LONGEST_INDEXED} 个可见字符，首尾没有空格"
         en = f"a choice has 1 to {LONGEST_INDEXED} visible characters and no space around it"
         yield "choices", "bad_choices", zh, en
+
+
+def _arrays(attribute: Attribute) -> Iterator[Finding]:
+    if not attribute.many:
+        if attribute.max_items is not None:
+            yield "max_items", "not_for_kind", "只适用于数组", "applies to arrays only"
+        return
+    if not 1 <= attribute.most_items <= MOST_ITEMS:
+        zh, en = f"数组最多 1 至 {MOST_ITEMS} 项", f"an array has at most 1 to {MOST_ITEMS} items"
+        yield "max_items", "bad_length", zh, en
+    for member, said in (("unique", attribute.unique), ("listed", attribute.listed)):
+        if said:
+            yield member, "array_not_indexed", "数组不能设为唯一或可检索", "an array is neither unique nor listed"
+
+
+def _units(attribute: Attribute) -> Iterator[Finding]:
+    known = known_units()
+    if attribute.unit is not None and attribute.unit not in known:
+        listed = ", ".join(known)
+        yield "unit", "unknown_unit", f"未知的单位；可用：{listed}", f"no known unit; known are: {listed}"
 
 
 def _storable(text: str) -> bool:

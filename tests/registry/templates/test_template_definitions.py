@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.templates import Attribute, InvalidTemplate, Kind, Landing, Template
+from registry.templates.template import Attribute, InvalidTemplate, Kind, Landing, Template
 
 NAME = Attribute("name", "名称")
 

@@ -1,0 +1,1 @@
+"""Files (文件) that attributes name by their SHA-256."""

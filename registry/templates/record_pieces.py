@@ -1,0 +1,27 @@
+"""A stored record taken apart without decoding what nobody asks for: bulk changes look at every record."""
+
+from __future__ import annotations
+
+import struct
+
+from node.record import decode_references
+
+Piece = tuple[int, bytes, bytes]
+"""Index of a value, its octets as they stand in the record, its data."""
+
+_HEAD = struct.Struct(">i10xI").unpack_from  # index; timestamp, ttl type, ttl and permissions; length of the type
+_LENGTH = struct.Struct(">I").unpack_from
+
+
+def pieces(record: bytes) -> list[Piece]:
+    """The values of a record that the node itself has stored, in its order."""
+    found = []
+    at = 4
+    for _ in range(_LENGTH(record)[0]):
+        index, of_type = _HEAD(record, at)
+        start = at + 22 + of_type
+        end = start + _LENGTH(record, start - 4)[0]
+        behind = end + 4 if record[end : end + 4] == b"\0\0\0\0" else decode_references(record, end)[1]
+        found.append((index, record[at:behind], record[start:end]))
+        at = behind
+    return found
