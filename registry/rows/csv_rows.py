@@ -15,9 +15,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, chain
 
-from registry.rejection import Code, Fault, Rejection
+from registry.rejection import MAX_ROW, Code, Fault, Rejection
 from registry.rows.header import DELIMITERS, BadDelimiter, NoHeader, UnreadableHeader, checked_header
-from registry.rows.lines import BEGINNING, MAX_ROW, LineBuffer, Position, Row
+from registry.rows.lines import BEGINNING, LineBuffer, Position, Row
 
 Item = Row[list[str]] | Rejection
 

@@ -1,13 +1,22 @@
-"""The first row of a CSV file: without it no row can be understood, so its faults stop the whole file."""
+"""The first row of a table: without it no row can be understood, so its faults stop the whole file."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from node.errors import Malformed
 from registry.rejection import Fault
 
 DELIMITERS = (",", ";", "\t", "|")
+
+
+class Header(NamedTuple):
+    """The column names of the rows that follow; ``sheet`` counts from 1 and is 0 outside workbooks."""
+
+    columns: list[str]
+    sheet: int = 0
+    sheet_name: str = ""
 
 
 class BadDelimiter(Malformed):
@@ -71,6 +80,11 @@ def checked_header(names: list[str], line: int, delimiter: str) -> list[str]:
         for other in DELIMITERS:
             if other != delimiter and other in names[0]:
                 raise WrongDelimiter(line, delimiter, other)
+    return checked_columns(names, line)
+
+
+def checked_columns(names: list[str], line: int) -> list[str]:
+    """The column names as they stand. Raises ``EmptyColumn`` or ``DuplicateColumn``."""
     for number, name in enumerate(names, 1):
         if not name.strip():
             raise EmptyColumn(line, number)

@@ -6,10 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from registry.rejection import MAX_KEPT, Code, Rejection
-
-MAX_ROW = 256 * 1024
-"""Octets of one row, line breaks inside it included."""
+from registry.rejection import MAX_KEPT, MAX_ROW, Code, Rejection
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -37,11 +34,13 @@ class Row(msgspec.Struct, Generic[Fields], frozen=True, gc=False):
     """Octets of the input up to just after the row and its line feed."""
     fields: Fields
     raw: bytes
-    """The row as it was sent, without the final line feed."""
+    """The row as it was sent, without the final line feed; of a workbook a JSON array of its cells."""
+    sheet: int = 0
+    """Number of the worksheet from 1; 0 outside workbooks."""
 
     @property
     def after(self) -> Position:
-        """Where reading goes on when this row is done."""
+        """Where reading goes on when this row of a CSV or NDJSON is done."""
         return Position(self.line + self.raw.count(b"\n") + 1, self.end)
 
 

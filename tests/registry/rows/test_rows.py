@@ -201,9 +201,9 @@ class TestCsv:
         assert items[0].message == "应有 2 列，实际 1 列 / expected 2 fields, found 1"
         assert good(items) == [["B", "2"]]
 
-    def test_the_row_kept_with_a_rejection_is_cut(self) -> None:
-        items = read(CsvRows(), b"a,b\n" + b"x" * 10_000 + b"\n")
-        assert items[0].row == b"x" * MAX_KEPT
+    def test_a_rejected_row_is_kept_whole_unless_it_was_too_long_to_read(self) -> None:
+        items = read(CsvRows(), b"a,b\n" + b"x" * 10_000 + b"\n" + b"y" * (MAX_ROW + 1) + b"\n")
+        assert [item.row for item in items] == [b"x" * 10_000, b"y" * MAX_KEPT]
 
     def test_an_endless_line_needs_no_memory_and_costs_one_row(self) -> None:
         block = b"x" * 65536
@@ -302,7 +302,9 @@ class TestCsv:
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 objects = st.dictionaries(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.just('":'), scalars, max_size=5
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.just('":'),
+    scalars | st.lists(scalars, max_size=3),
+    max_size=5,
 )
 
 
@@ -349,7 +351,8 @@ class TestNdjson:
             (b"[1]", "not_an_object", None),
             (b"null", "not_an_object", None),
             (b'"text"', "not_an_object", None),
-            (b'{"a":1,"b":[1]}', "nested_value", "b"),
+            (b'{"a":1,"b":[[1]]}', "nested_value", "b"),
+            (b'{"a":1,"b":[1,{}]}', "nested_value", "b"),
             (b'{"a":{}}', "nested_value", "a"),
             (b'{"a":' * 50_000, "nested_value", None),
             (b"[" * 200_000, "nested_value", None),
@@ -369,7 +372,13 @@ class TestNdjson:
             (2, code, field)
         ]
         assert good(items) == [{"suffix": "A"}, {"suffix": "B"}]
-        assert items[1].row == line[:MAX_KEPT]
+        assert items[1].row == (line if len(line) <= MAX_ROW else line[:MAX_KEPT])
+
+    def test_a_value_may_be_a_list_of_plain_values(self) -> None:
+        body = b'{"a":[],"b":[1,"x",null,true,2.50]}\n{"a" :["y","[z]"],"b":":"}\n'
+        items = good(read(NdjsonRows(), body))
+        assert items == [{"a": [], "b": [1, "x", None, True, Decimal("2.50")]}, {"a": ["y", "[z]"], "b": ":"}]
+        assert str(items[0]["b"][4]) == "2.50"
 
     def test_brackets_and_colons_in_text_are_text(self) -> None:
         body = b'{"a":"[x] {y} \\": z","url":"https://example.com:80/"}\n'
