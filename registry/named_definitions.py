@@ -1,0 +1,215 @@
+"""What an enterprise keeps under a name of its own choice: column mappings and coding rules.
+
+One set of use cases serves both; a ``Noun`` says what differs: words, rights, errors, statements and how a
+definition is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from node.auth import Account, Action, require
+from node.database import Connection, Pool, transaction
+from node.errors import Conflict, NotFound
+from node.journal import Act, Actor, PastAct, acts_of, record_act
+from registry.enterprises import unknown_enterprise
+from registry.store import check_version, reading, refusing
+
+Clock = Callable[[], datetime]
+
+
+class Definition(Protocol):
+    def to_json(self) -> Any: ...
+
+
+D = TypeVar("D", bound=Definition)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[D]):
+    """One named definition; ``number`` is its id and ``version`` counts its changes."""
+
+    number: int
+    enterprise_id: UUID
+    name: str
+    definition: D
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """What history keeps of it."""
+        return {
+            "enterprise_id": str(self.enterprise_id),
+            "name": self.name,
+            "definition": self.definition.to_json(),
+            "version": self.version,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Noun(Generic[D]):
+    """What is kept. ``word`` names it in history; the SQL texts take and give what ``NamedDefinitions`` says.
+
+    ``name_constraint`` and ``enterprise_constraint`` are those of its table.
+    """
+
+    word: str
+    read_action: Action
+    edit_action: Action
+    read: Callable[[Any], D]
+    unknown: type[NotFound]
+    name_taken: type[Conflict]
+    name_constraint: str
+    enterprise_constraint: str
+    add: str
+    find: str
+    find_by_name: str
+    lock: str
+    list: str
+    change: str
+    remove: str
+
+
+class NamedDefinitions(Generic[D]):
+    """The use cases. Besides what they name, all raise ``NotAllowed``, the noun's ``unknown``, ``DatabaseAway``."""
+
+    def __init__(self, noun: Noun[D], pool: Pool, clock: Clock) -> None:
+        self._noun = noun
+        self._pool = pool
+        self._clock = clock
+
+    @property
+    def now(self) -> datetime:
+        """What the clock says."""
+        return self._clock()
+
+    async def create(
+        self, account: Account, actor: Actor, enterprise_id: UUID, name: str, definition: D
+    ) -> Stored[D]:
+        """Raises the noun's ``name_taken``, ``EnterpriseUnknown``."""
+        noun, at = self._noun, self._clock()
+        require(account, noun.edit_action, enterprise_id)
+        async with transaction(self._pool) as connection:
+            refusals = {
+                noun.name_constraint: self._taken(name),
+                noun.enterprise_constraint: unknown_enterprise(enterprise_id),
+            }
+            with refusing(**refusals):
+                number = await connection.fetchval(noun.add, enterprise_id, name, _text(definition), at)
+            made = Stored(number, enterprise_id, name, definition, version=1, created_at=at, updated_at=at)
+            await self._trace(connection, actor, "create", None, made, at)
+        return made
+
+    async def replace(
+        self, account: Account, actor: Actor, number: int, name: str, definition: D, version: int
+    ) -> Stored[D]:
+        """Another name and definition for the expected version. Raises ``VersionChanged``, ``name_taken``."""
+        noun, at = self._noun, self._clock()
+        async with transaction(self._pool) as connection:
+            before = self._found(await connection.fetchrow(noun.lock, number), number)
+            require(account, noun.edit_action, before.enterprise_id)
+            check_version(version, before.version)
+            if (name, definition) == (before.name, before.definition):
+                return before
+            after = replace(before, name=name, definition=definition, version=before.version + 1, updated_at=at)
+            with refusing(**{noun.name_constraint: self._taken(name)}):
+                await connection.execute(noun.change, number, name, _text(definition), after.version, at)
+            await self._trace(connection, actor, "edit", before, after, at)
+        return after
+
+    async def delete(self, account: Account, actor: Actor, number: int, version: int) -> None:
+        """Remove the expected version; its history stays. Raises ``VersionChanged``."""
+        noun, at = self._noun, self._clock()
+        async with transaction(self._pool) as connection:
+            before = self._found(await connection.fetchrow(noun.lock, number), number)
+            require(account, noun.edit_action, before.enterprise_id)
+            check_version(version, before.version)
+            await connection.execute(noun.remove, number)
+            await self._trace(connection, actor, "delete", before, None, at)
+
+    async def get(self, account: Account, number: int) -> Stored[D]:
+        """One of them."""
+        async with reading(self._pool) as connection:
+            found = self._found(await connection.fetchrow(self._noun.find, number), number)
+        require(account, self._noun.read_action, found.enterprise_id)
+        return found
+
+    async def history(
+        self, account: Account, number: int, *, before_act: int | None = None, limit: int = 50
+    ) -> list[PastAct]:
+        """The acts on it, newest first."""
+        async with reading(self._pool) as connection:
+            found = self._found(await connection.fetchrow(self._noun.find, number), number)
+            require(account, Action.HISTORY_READ, found.enterprise_id)
+            return await acts_of(connection, self._noun.word, str(number), before_act=before_act, limit=limit)
+
+    async def list(
+        self, account: Account, *, enterprise_id: UUID | None = None, after: int = 0, limit: int = 50
+    ) -> list[Stored[D]]:
+        """In the order of creation, after a number; an enterprise's account sees its own only."""
+        owner = enterprise_id or account.enterprise_id
+        require(account, self._noun.read_action, owner)
+        async with reading(self._pool) as connection:
+            return [self._of_row(row) for row in await connection.fetch(self._noun.list, after, owner, limit)]
+
+    def _found(self, row: Mapping[str, Any] | None, number: int) -> Stored[D]:
+        if row is None:
+            raise self._noun.unknown(f"there is no {self._noun.word} {number}", number=number)
+        return self._of_row(row)
+
+    def _of_row(self, row: Mapping[str, Any]) -> Stored[D]:
+        return stored_of(self._noun, row)
+
+    def _taken(self, name: str) -> Conflict:
+        return self._noun.name_taken(f"the enterprise has a {self._noun.word} {name} already", name=name)
+
+    async def _trace(
+        self,
+        connection: Connection,
+        actor: Actor,
+        verb: str,
+        before: Stored[D] | None,
+        after: Stored[D] | None,
+        at: datetime,
+    ) -> None:
+        subject = after or before
+        assert subject is not None
+        act = Act(
+            action=f"{self._noun.word}.{verb}",
+            subject_kind=self._noun.word,
+            subject_id=str(subject.number),
+            before=before.to_json() if before else None,
+            after=after.to_json() if after else None,
+        )
+        await record_act(connection, actor, act, at)
+
+
+async def definition_by_name(noun: Noun[D], connection: Connection, enterprise_id: UUID, name: str) -> Stored[D]:
+    """What an enterprise means by a name. Raises the noun's ``unknown``."""
+    row = await connection.fetchrow(noun.find_by_name, enterprise_id, name)
+    if row is None:
+        raise noun.unknown(f"the enterprise has no {noun.word} {name}", name=name)
+    return stored_of(noun, row)
+
+
+def stored_of(noun: Noun[D], row: Mapping[str, Any]) -> Stored[D]:
+    """A row of the noun's table."""
+    return Stored(
+        number=row["number"],
+        enterprise_id=row["enterprise_id"],
+        name=row["name"],
+        definition=noun.read(json.loads(row["definition"])),
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _text(definition: Definition) -> str:
+    return json.dumps(definition.to_json(), ensure_ascii=False)
