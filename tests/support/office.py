@@ -18,12 +18,12 @@ from node.database import Pool
 from node.identifier import Prefix
 from node.journal import Actor, Interface
 from registry import credit_code
-from registry.accounts import Accounts
+from registry.accounts.accounts import Accounts
+from registry.accounts.passwords import Passwords
 from registry.enterprises import Enterprise, EnterpriseFacts, Enterprises
-from registry.passwords import Passwords
 from registry.prefix_grant import PrefixGrant
 from registry.prefixes import Prefixes
-from registry.template_store import Templates
+from registry.templates.stored import Templates
 from registry.transitions import EnterpriseState, PrefixState, Verb
 
 NODE_PREFIX = Prefix.parse("88.101")

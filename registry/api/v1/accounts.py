@@ -10,7 +10,7 @@ from pydantic import Field
 
 from node.auth import Account, Action, Role
 from node.routes import Call, Reply, Route
-from registry.accounts import (
+from registry.accounts.accounts import (
     AccountNameInvalid,
     AccountNameTaken,
     Accounts,
@@ -21,12 +21,12 @@ from registry.accounts import (
     TokenLifeTooLong,
     TokenNotFound,
 )
+from registry.accounts.passwords import PasswordTooWeak, TooManySignIns
+from registry.accounts.stored import AccountState, AccountUnknown, StoredAccount
+from registry.accounts.tokens import IssuedToken, Token
 from registry.api.v1.fields import Body, Password, Text, View
 from registry.api.v1.paging import CursorBroken, Page, cut, text_cursor, uuid_cursor
 from registry.enterprises import EnterpriseUnknown
-from registry.passwords import PasswordTooWeak, TooManySignIns
-from registry.stored_account import AccountState, AccountUnknown, StoredAccount
-from registry.tokens import IssuedToken, Token
 
 _ONE = "/v1/accounts/{account_id}"
 

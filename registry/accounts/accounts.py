@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,11 +21,9 @@ from node.auth import ENTERPRISE_ROLES, Account, Action, Role, require
 from node.database import Connection, Pool, transaction
 from node.errors import Conflict, Forbidden, Malformed, NotFound, Unauthenticated
 from node.journal import Act, Actor, Interface, record_act
-from registry import passwords, tokens
-from registry.enterprises import unknown_enterprise
-from registry.passwords import Passwords
-from registry.store import SQL, reading, refusing, time_ordered_id
-from registry.stored_account import (
+from registry.accounts import passwords, tokens
+from registry.accounts.passwords import Passwords
+from registry.accounts.stored import (
     AccountState,
     StoredAccount,
     account_of_row,
@@ -33,7 +31,10 @@ from registry.stored_account import (
     holder_of_row,
     lock_account,
 )
-from registry.tokens import IssuedToken, Token
+from registry.accounts.tokens import IssuedToken, Token
+from registry.enterprises import unknown_enterprise
+from registry.gathering import Gathering
+from registry.store import SQL, reading, refusing, time_ordered_id
 
 Clock = Callable[[], datetime]
 
@@ -42,6 +43,7 @@ log = structlog.get_logger(__name__)
 FAILURES_ALLOWED = 5
 LOCK = timedelta(minutes=15)
 _LAST = UUID(int=2**128 - 1)
+_MOST_TOKENS = 512
 _FOUNDING_LOCK = 0x61_64_6D_69_6E  # "admin": one first start at a time
 _NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}", re.ASCII)
 
@@ -104,6 +106,7 @@ class Accounts:
         self._clock = clock
         self._hashing = hashing
         self._longest_life = longest_life
+        self._holders: Gathering[None, UUID, Mapping[str, Any] | None] = Gathering(self._holders_of, _MOST_TOKENS)
 
     async def authenticate(self, text: str) -> Account:
         """Whose token this is. Raises ``TokenUnknown``, ``TokenRevoked``, ``TokenExpired``, ``AccountDisabled``."""
@@ -111,8 +114,7 @@ class Accounts:
         if parts is None:
             raise _unknown_token()
         token_id, secret = parts
-        async with reading(self._pool) as connection:
-            row = await connection.fetchrow(SQL["account_of_token"], token_id)
+        row = await self._holders.ask(None, token_id)
         presented = tokens.secret_hash(secret)
         # Only the holder of the secret learns more than "unknown".
         if row is None or not hmac.compare_digest(presented, row["secret_hash"]):
@@ -124,6 +126,13 @@ class Accounts:
         if row["state"] != AccountState.ACTIVE:
             raise AccountDisabled("the account is disabled")
         return holder_of_row(row)
+
+    async def _holders_of(self, _: None, token_ids: Sequence[UUID]) -> list[Mapping[str, Any] | None]:
+        """What is stored of tokens and their accounts now: nothing is remembered from one request to another."""
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(SQL["accounts_of_tokens"], list(set(token_ids)))
+        found = {row["token_id"]: row for row in rows}
+        return [found.get(token_id) for token_id in token_ids]
 
     async def sign_in(
         self, name: str, password: str, *, life: timedelta | None = None, label: str = "",

@@ -12,8 +12,8 @@ from argon2 import Parameters
 from argon2.low_level import Type
 from argon2.profiles import CHEAPEST, RFC_9106_LOW_MEMORY
 
-from registry import passwords
-from registry.passwords import Passwords, PasswordTooWeak, TooManySignIns
+from registry.accounts import passwords
+from registry.accounts.passwords import Passwords, PasswordTooWeak, TooManySignIns
 
 # Slow enough to be seen waiting, cheap enough for a test.
 _SLOW = Parameters(

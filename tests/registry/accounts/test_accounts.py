@@ -18,8 +18,8 @@ from node.auth import Account, NotAllowed, Role
 from node.database import Pool
 from node.errors import NodeError, Unauthenticated
 from node.journal import Interface
-from registry import accounts as accounts_module
-from registry.accounts import (
+from registry.accounts import accounts as accounts_module
+from registry.accounts.accounts import (
     AccountDisabled,
     AccountNameInvalid,
     AccountNameTaken,
@@ -34,9 +34,9 @@ from registry.accounts import (
     TokenRevoked,
     TokenUnknown,
 )
+from registry.accounts.passwords import Passwords, PasswordTooWeak
+from registry.accounts.stored import AccountState, AccountUnknown, StoredAccount
 from registry.enterprises import EnterpriseUnknown
-from registry.passwords import Passwords, PasswordTooWeak
-from registry.stored_account import AccountState, AccountUnknown, StoredAccount
 from tests.support.office import Office, acting
 
 GOOD = "Tr7-lampe-Kran"
@@ -439,3 +439,41 @@ def test_whatever_keeps_somebody_out_is_unauthenticated_or_another_named_refusal
     ]
     outside = {SignInRefused, TokenUnknown, TokenExpired, TokenRevoked, AccountDisabled}
     assert {kind for kind in refusals if issubclass(kind, Unauthenticated)} - {Unauthenticated} == outside
+
+
+async def test_tokens_that_are_asked_for_together_are_each_judged_by_themselves(office: Office) -> None:
+    one, other = await made(office), await made(office, "zhangsan")
+    good = await office.accounts.sign_in("liwei", GOOD)
+    revoked = await office.accounts.sign_in("zhangsan", GOOD)
+    await office.accounts.revoke(other.account, acting(other.account), revoked.token.token_id)
+    told = await asyncio.gather(
+        *(office.accounts.authenticate(token) for token in [good.text, revoked.text, good.text[:-1] + "-"] * 20),
+        return_exceptions=True,
+    )
+    assert [one.account if told_one == one.account else type(told_one) for told_one in told] == [
+        one.account, TokenRevoked, TokenUnknown,
+    ] * 20  # fmt: skip
+
+
+async def test_a_token_revoked_amid_a_stream_of_requests_opens_nothing_from_then_on(office: Office) -> None:
+    stored = await made(office)
+    issued = await office.accounts.sign_in("liwei", GOOD)
+    revoked = asyncio.Event()
+    opened_afterwards = 0
+
+    async def client() -> None:
+        nonlocal opened_afterwards
+        while True:
+            late = revoked.is_set()
+            try:
+                await office.accounts.authenticate(issued.text)
+            except TokenRevoked:
+                return
+            opened_afterwards += late
+
+    clients = [asyncio.create_task(client()) for _ in range(8)]
+    await asyncio.sleep(0.05)
+    await office.accounts.revoke(stored.account, acting(stored.account), issued.token.token_id)
+    revoked.set()
+    await asyncio.wait_for(asyncio.gather(*clients), 10)
+    assert not opened_afterwards

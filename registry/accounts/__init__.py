@@ -1,0 +1,1 @@
+"""Accounts (账号): sign-in, passwords, tokens."""
