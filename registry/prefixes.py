@@ -25,7 +25,7 @@ from registry.prefix_grant import PrefixGrant, grant_of, move_prefix, trace_pref
 from registry.store import SQL, reading, refusing
 from registry.transitions import PREFIX, EnterpriseState, PrefixState, TransitionRefused, Verb
 
-__all__ = ["PrefixGrant", "Prefixes", "readable_prefix", "writable_prefix"]
+__all__ = ["PrefixGrant", "Prefixes", "check_writable", "held_prefix", "readable_prefix", "writable_prefix"]
 
 Clock = Callable[[], datetime]
 
@@ -192,17 +192,32 @@ async def writable_prefix(connection: Connection, account: Account, action: Acti
 
     Raises ``PrefixUnknown``, ``NotAllowed``, ``PrefixNotEnabled``, ``EnterpriseNotApproved``.
     """
+    grant = await held_prefix(connection, prefix)
+    check_writable(grant, account, action)
+    return grant
+
+
+async def held_prefix(connection: Connection, prefix: Prefix) -> PrefixGrant:
+    """The prefix in whatever state, held with its enterprise until the transaction ends. Raises ``PrefixUnknown``."""
     row = await connection.fetchrow(SQL["share_prefix"], prefix.key)
     if row is None:
         raise _unknown(prefix)
-    grant = grant_of(row)
+    return grant_of(row)
+
+
+def check_writable(grant: PrefixGrant, account: Account, action: Action) -> None:
+    """Whether the account may change identifiers of a held prefix, and whether anybody may at this moment.
+
+    Raises ``NotAllowed``, ``PrefixNotEnabled``, ``EnterpriseNotApproved``.
+    """
     require(account, action, grant.enterprise_id)
     if grant.state is not PrefixState.ENABLED:
         raise PrefixNotEnabled(
-            f"the prefix {prefix.key} is {grant.state}, not enabled", prefix=prefix.key, state=str(grant.state)
+            f"the prefix {grant.prefix.key} is {grant.state}, not enabled",
+            prefix=grant.prefix.key,
+            state=str(grant.state),
         )
     check_approved(grant.enterprise_state)
-    return grant
 
 
 async def readable_prefix(connection: Connection, account: Account, action: Action, prefix: Prefix) -> PrefixGrant:

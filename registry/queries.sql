@@ -216,10 +216,10 @@ UPDATE account SET failures = 0, locked_until = NULL WHERE account_id = $1 AND f
 -- Only the hash of the secret is kept.
 INSERT INTO token (token_id, account_id, label, secret_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 
--- name: account_of_token
--- Everything that one authentication needs, by one index look-up each.
-SELECT t.secret_hash, t.expires_at, t.revoked_at, a.account_id, a.name, a.role, a.enterprise_id, a.state
-FROM token t JOIN account a ON a.account_id = t.account_id WHERE t.token_id = $1
+-- name: accounts_of_tokens
+-- Everything that authentication needs, of all requests that came meanwhile.
+SELECT t.token_id, t.secret_hash, t.expires_at, t.revoked_at, a.account_id, a.name, a.role, a.enterprise_id, a.state
+FROM token t JOIN account a ON a.account_id = t.account_id WHERE t.token_id = ANY ($1::uuid[])
 
 -- name: lock_token
 -- The token for its revocation.

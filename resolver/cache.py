@@ -8,7 +8,7 @@ than the notice, even when its result arrives later. Three floors say what is to
     added   by prefix (ADDITIONS notices): "missing" is no longer known
     trust   of everything, raised when LISTEN is heard again: what was loaded before may have changed unheard
 
-An IDENTIFIER notice removes its key and the flight under way to it. While LISTEN is lost nothing is fresh; what
+An IDENTIFIERS notice removes its keys and the flights under way to them. While LISTEN is lost nothing is fresh; what
 is kept is given only as stale, and only by a caller who found the database away. A missing entry is never given
 as stale: "not found" is the truth or is not said.
 """
@@ -133,7 +133,7 @@ class Cache:
     def land(self, flight: Flight, loaded: Loaded | None, now: float) -> int:
         """A load has ended, with ``None`` when it failed; returns how many others gave way to its result.
 
-        Its result is as old as its beginning: what a notice overtook is kept in vain or, after an IDENTIFIER
+        Its result is as old as its beginning: what a notice overtook is kept in vain or, after an IDENTIFIERS
         notice or when somebody asked anew, not at all.
         """
         key = flight.key
@@ -153,11 +153,12 @@ class Cache:
     def hear(self, notice: Notice) -> None:
         """Something changed: what was remembered of it is void from now on."""
         self._tick += 1
-        if notice.kind is NoticeKind.IDENTIFIER:
-            key = notice.prefix, notice.suffix_key
-            self._found.drop(key)
-            self._missing.drop(key)
-            self._flights.pop(key, None)
+        if notice.kind is NoticeKind.IDENTIFIERS:
+            for suffix_key in notice.suffix_keys:
+                key = notice.prefix, suffix_key
+                self._found.drop(key)
+                self._missing.drop(key)
+                self._flights.pop(key, None)
         elif notice.kind is NoticeKind.ADDITIONS:
             self._added.raise_for(notice.prefix, self._tick)
         else:

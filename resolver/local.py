@@ -36,12 +36,20 @@ class Landing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttributeFace:
-    """How a page names the value with this index."""
+    """How a page names and shows the value with this index; ``kind`` is a word of the template's."""
 
     name: str
     index: int
     title_zh: str
     title_en: str = ""
+    kind: str = "string"
+    many: bool = False
+    unit: str | None = None
+
+    @property
+    def telling(self) -> bool:
+        """Whether the bare text says less than the template knows."""
+        return self.many or self.unit is not None or self.kind in ("reference", "file")
 
 
 @dataclass(frozen=True, slots=True)

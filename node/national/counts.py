@@ -15,6 +15,7 @@ from node.sql import statements_beside
 
 _SQL = statements_beside(__file__)
 _SECONDS = 60.0
+_CHANGES = ("registered", "updated", "deleted", "suspended", "resumed")
 
 
 async def days_so_far(pool: Pool, at: datetime) -> list[DayCounts]:
@@ -34,9 +35,7 @@ async def days_so_far(pool: Pool, at: datetime) -> list[DayCounts]:
     return [
         DayCounts(
             day=day,
-            registered=registrations[day]["registered"] if day in registrations else 0,
-            updated=registrations[day]["updated"] if day in registrations else 0,
-            deleted=registrations[day]["deleted"] if day in registrations else 0,
+            **{change: registrations[day][change] if day in registrations else 0 for change in _CHANGES},
             resolutions=resolutions[day],
         )
         for day in (yesterday, today)

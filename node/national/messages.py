@@ -102,6 +102,8 @@ class DayCounts(_Shape, frozen=True, kw_only=True):
     registered: Number
     updated: Number
     deleted: Number
+    suspended: Number = 0
+    resumed: Number = 0
     resolutions: list[ResolutionCount]
 
 

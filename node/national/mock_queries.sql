@@ -71,18 +71,21 @@ UPDATE prefix SET state = $3, changed_at = $4 WHERE prefix = $1 AND access_key =
 
 -- name: add_registrations
 -- Each summary is added once, for its message is accepted once.
-INSERT INTO registration (node_id, prefix, registered, updated, deleted) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO registration (node_id, prefix, registered, updated, deleted, suspended, resumed)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (node_id, prefix) DO UPDATE
 SET registered = registration.registered + excluded.registered, updated = registration.updated + excluded.updated,
-    deleted = registration.deleted + excluded.deleted
+    deleted = registration.deleted + excluded.deleted, suspended = registration.suspended + excluded.suspended,
+    resumed = registration.resumed + excluded.resumed
 
 -- name: state_day
 -- A later statement about a day replaces an earlier one, in whatever order they arrive.
-INSERT INTO daily_count (node_id, day, laboratory, at, registered, updated, deleted, resolutions)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+INSERT INTO daily_count (node_id, day, laboratory, at, registered, updated, deleted, suspended, resumed, resolutions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb)
 ON CONFLICT (node_id, day) DO UPDATE
 SET laboratory = daily_count.laboratory OR excluded.laboratory, at = excluded.at, registered = excluded.registered,
-    updated = excluded.updated, deleted = excluded.deleted, resolutions = excluded.resolutions
+    updated = excluded.updated, deleted = excluded.deleted, suspended = excluded.suspended, resumed = excluded.resumed,
+    resolutions = excluded.resolutions
 WHERE daily_count.at <= excluded.at
 
 -- name: verdicts_after
@@ -141,7 +144,7 @@ SELECT sequence, prefix, passed, reason, at FROM verdict ORDER BY sequence DESC 
 
 -- name: page_counts
 -- The overview: the last days.
-SELECT c.node_id, c.day, c.laboratory, c.at, c.registered, c.updated, c.deleted,
+SELECT c.node_id, c.day, c.laboratory, c.at, c.registered, c.updated, c.deleted, c.suspended, c.resumed,
        (SELECT coalesce(sum((r->>'resolutions')::bigint), 0)::bigint FROM jsonb_array_elements(c.resolutions) r) AS resolutions
 FROM daily_count c ORDER BY c.day DESC, c.node_id LIMIT 60
 

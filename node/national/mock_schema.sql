@@ -120,6 +120,8 @@ CREATE TABLE IF NOT EXISTS registration (
     PRIMARY KEY (node_id, prefix)
 );
 COMMENT ON TABLE registration IS 'added up from the summaries, each counted once';
+ALTER TABLE registration ADD COLUMN IF NOT EXISTS suspended bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS resumed bigint NOT NULL DEFAULT 0;
 
 CREATE TABLE IF NOT EXISTS daily_count (
     node_id             uuid NOT NULL,
@@ -132,3 +134,5 @@ CREATE TABLE IF NOT EXISTS daily_count (
     resolutions         jsonb NOT NULL,
     PRIMARY KEY (node_id, day)
 );
+ALTER TABLE daily_count ADD COLUMN IF NOT EXISTS suspended bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS resumed bigint NOT NULL DEFAULT 0;

@@ -76,7 +76,13 @@ class _RegistrationSummary(msgspec.Struct, frozen=True):
     registered: Number
     updated: Number
     deleted: Number
+    suspended: Number = 0
+    resumed: Number = 0
+    migrated: Number = 0
+    undone: Number = 0
 
+
+_SUMMED = ("registered", "updated", "deleted", "suspended", "resumed")
 
 # Bodies that have an effect, by the first word of their kind; other kinds are kept and have none.
 _BODIES: dict[str, type[msgspec.Struct]] = {
@@ -193,15 +199,10 @@ async def _take_effect(
                     SQL["note_prefix"], prefix.prefix, access_key, prefix.state, message.created_at
                 )
             case _RegistrationSummary() as summary:
-                sums.setdefault(summary.prefix, Counter()).update(
-                    registered=summary.registered, updated=summary.updated, deleted=summary.deleted
-                )
+                sums.setdefault(summary.prefix, Counter()).update({name: getattr(summary, name) for name in _SUMMED})
     await connection.executemany(
         SQL["add_registrations"],
-        [
-            (node, prefix, sums[prefix]["registered"], sums[prefix]["updated"], sums[prefix]["deleted"])
-            for prefix in sums
-        ],
+        [(node, prefix, *(sums[prefix][name] for name in _SUMMED)) for prefix in sums],
     )
 
 
@@ -217,7 +218,7 @@ async def state_counts(connection: Connection, access_key: str, counts: Counts, 
     for day in counts.days:
         await connection.execute(
             SQL["state_day"], counts.node, day.day, counts.laboratory, counts.at, day.registered, day.updated,
-            day.deleted, encode(day.resolutions).decode(),
+            day.deleted, day.suspended, day.resumed, encode(day.resolutions).decode(),
         )  # fmt: skip
 
 

@@ -51,11 +51,13 @@ SELECT count(*) FROM outbox WHERE delivered_at IS NULL
 SELECT node_id, laboratory FROM node_state
 
 -- name: registrations_by_day
--- Days of UTC+8 from the summaries that the registry reports with every transaction.
+-- Days of UTC+8 from the summaries that the registry reports with every transaction; old ones know no suspension.
 SELECT (created_at AT TIME ZONE INTERVAL '08:00')::date AS day,
        sum((body->>'registered')::bigint)::bigint AS registered,
        sum((body->>'updated')::bigint)::bigint AS updated,
-       sum((body->>'deleted')::bigint)::bigint AS deleted
+       sum((body->>'deleted')::bigint)::bigint AS deleted,
+       sum(coalesce((body->>'suspended')::bigint, 0))::bigint AS suspended,
+       sum(coalesce((body->>'resumed')::bigint, 0))::bigint AS resumed
 FROM outbox
 WHERE kind = 'registration.summary' AND created_at >= $1 AND created_at < $2
 GROUP BY 1

@@ -24,6 +24,11 @@ COMMENT ON COLUMN identifier_history.history_id IS
 -- Rows come in the order of their position: a range index of a few pages finds them, at no cost per row.
 CREATE INDEX identifier_history_by_position ON identifier_history USING brin (history_id)
     WITH (pages_per_range = 32, autosummarize = on);
+-- The ranges written last are looked through as a whole until somebody sums them up; the writer may not wait for
+-- autovacuum when it undoes what was done a minute ago.
+CREATE FUNCTION summarize_history() RETURNS integer LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$ SELECT brin_summarize_new_values('identifier_history_by_position') $$;
+REVOKE EXECUTE ON FUNCTION summarize_history() FROM PUBLIC;
 
 -- Searching -----------------------------------------------------------------------------------------
 
@@ -35,6 +40,13 @@ WHERE t.template_id = a.template_id AND attribute ->> 'kind' = 'number'
       AND (attribute ->> 'index')::integer = a.attribute_index;
 CREATE INDEX attribute_index_by_number ON attribute_index (prefix_id, template_id, attribute_index, number, suffix_key)
     WHERE number IS NOT NULL;
+-- Searches by template and by time. Costs a registered row 59 bytes, 103 bytes of WAL and about a microsecond.
+CREATE INDEX identifier_by_template ON identifier (prefix_id, template_id, updated_at, suffix_key);
+-- Searches by time of registration: those that were not changed since stand in the index above already.
+CREATE INDEX identifier_by_registration ON identifier (prefix_id, template_id, registered_at, suffix_key)
+    WHERE registered_at <> updated_at;
+-- Searches for the few that are not live; costs a live row nothing.
+CREATE INDEX identifier_by_state ON identifier (prefix_id, state, suffix_key) WHERE state <> 1;
 CREATE TABLE identifier_reference (
     prefix_id           integer NOT NULL,
     attribute_index     integer NOT NULL,
@@ -45,7 +57,8 @@ CREATE TABLE identifier_reference (
         PRIMARY KEY (prefix_id, suffix_key, attribute_index, target_prefix, target_suffix_key)
 );
 COMMENT ON TABLE identifier_reference IS 'what the reference attributes of an identifier point at, by comparison keys';
-CREATE INDEX identifier_reference_by_target ON identifier_reference (target_prefix, target_suffix_key);
+CREATE INDEX identifier_reference_by_target ON identifier_reference
+    (target_prefix, target_suffix_key, prefix_id, suffix_key, attribute_index);
 
 -- Files ---------------------------------------------------------------------------------------------
 
@@ -61,7 +74,10 @@ CREATE TABLE file (
     CONSTRAINT file_unique PRIMARY KEY (enterprise_id, sha256)
 );
 COMMENT ON TABLE file IS 'contents that attributes of the kind file name by their SHA-256; kept once per enterprise';
+-- Not compressed: most formats are already, and a download reads slice by slice.
+ALTER TABLE file ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE INDEX file_by_digest ON file (sha256);
+CREATE INDEX file_by_age ON file (enterprise_id, created_at, sha256);
 
 -- Coding rules and saved mappings -------------------------------------------------------------------
 
@@ -122,6 +138,11 @@ COMMENT ON COLUMN batch.history_to IS 'and up to this one';
 -- Headers written before were the plain list of column names.
 UPDATE batch SET header = jsonb_build_object('columns', header, 'delimiter', request ->> 'delimiter')
 WHERE jsonb_typeof(header) = 'array';
+-- Requests written before said less; what they did not say was so.
+UPDATE batch SET request = (request - 'media') || jsonb_build_object(
+    'operation', 'register', 'format', request -> 'media', 'gzip', false, 'encoding', null, 'sheet', null,
+    'mapping', CASE WHEN request -> 'mapping' = '[]' THEN 'null' ELSE request -> 'mapping' END, 'mapping_name', null)
+WHERE request ? 'media';
 
 ALTER TABLE rejection DROP CONSTRAINT rejection_pkey,
     ADD COLUMN sheet smallint NOT NULL DEFAULT 0,
@@ -137,4 +158,5 @@ GRANT SELECT, INSERT ON file TO biaoshi_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON coding_rule, column_mapping TO biaoshi_writer;
 GRANT SELECT, INSERT, UPDATE ON coding_serial TO biaoshi_writer;
 GRANT SELECT ON SEQUENCE identifier_history_history_id_seq TO biaoshi_writer;
+GRANT EXECUTE ON FUNCTION summarize_history() TO biaoshi_writer;
 GRANT SELECT ON file TO biaoshi_reader;

@@ -22,7 +22,7 @@ NOW = 1000.0
 KEY: Key = ("88.101.1", "A")
 PREFIX = Notice(NoticeKind.PREFIX, "88.101.1")
 ADDITIONS = Notice(NoticeKind.ADDITIONS, "88.101.1")
-CHANGED = Notice(NoticeKind.IDENTIFIER, *KEY)
+CHANGED = Notice(NoticeKind.IDENTIFIERS, KEY[0], (KEY[1],))
 RECORD = encode_values([])
 
 
@@ -71,6 +71,23 @@ def test_a_load_that_a_notice_overtook_is_not_kept() -> None:
     cache.land(flight, entry(1), NOW)
     assert cache.fresh(KEY, NOW) is None
     assert cache.stale(KEY, NOW) is None
+
+
+def test_a_notice_of_many_identifiers_drops_exactly_those() -> None:
+    cache = listening()
+    keys: list[Key] = [("88.101.1", f"{number}") for number in range(6)]
+    elsewhere: Key = ("88.101.2", "0")
+    for key in (*keys[:4], elsewhere):
+        load(cache, entry(1, key), key)
+    load(cache, Absence.UNKNOWN, keys[4])
+    flight = cache.depart(keys[5], landing())
+    cache.hear(Notice(NoticeKind.IDENTIFIERS, "88.101.1", ("0", "2", "4", "5")))
+    assert [version_of(cache.fresh(key, NOW)) for key in keys[:4]] == [None, 1, None, 1]
+    assert cache.fresh(keys[4], NOW) is None
+    assert cache.flight(keys[5]) is None
+    cache.land(flight, entry(1, keys[5]), NOW)
+    assert cache.fresh(keys[5], NOW) is None
+    assert version_of(cache.fresh(elsewhere, NOW)) == 1
 
 
 @pytest.mark.parametrize("notice", [CHANGED, PREFIX, ADDITIONS])
@@ -257,7 +274,16 @@ class Invalidation(RuleBasedStateMachine):
             self.commit([key], Notice(NoticeKind.ADDITIONS, key[0]))
         else:
             self.truth[key] = Absence.UNKNOWN if delete else entry(self.stamp, key)
-            self.commit([key], Notice(NoticeKind.IDENTIFIER, *key))
+            self.commit([key], Notice(NoticeKind.IDENTIFIERS, key[0], (key[1],)))
+
+    @rule(keys=st.sets(st.sampled_from([key for key in KEYS if key[0] == "P1"]), min_size=1), hide=st.booleans())
+    def change_many(self, keys: set[Key], hide: bool) -> None:
+        """Suspend, resume or update several that stand or stood, in one commit with one notice."""
+        self.stamp += 1
+        for key in keys:
+            self.truth[key] = Absence.UNKNOWN if hide else entry(self.stamp, key)
+        notice = Notice(NoticeKind.IDENTIFIERS, "P1", tuple(key[1] for key in keys))
+        self.commit(list(keys), notice)
 
     @rule(prefix=st.sampled_from(["P1", "P2"]))
     def suspend_or_resume(self, prefix: str) -> None:
@@ -273,7 +299,7 @@ class Invalidation(RuleBasedStateMachine):
         notice, stamp = self.underway.pop(0)
         self.cache.hear(notice)
         for key in KEYS:
-            if key[0] == notice.prefix and notice.suffix_key in ("", key[1]):
+            if key[0] == notice.prefix and (not notice.suffix_keys or key[1] in notice.suffix_keys):
                 self.known[key] = stamp
 
     # The resolver

@@ -127,7 +127,7 @@ class Shelf:
                 parsed.prefix.key, parsed.key, encode_values(record), LATER,
             )  # fmt: skip
             assert done == "UPDATE 1"
-            await self._tell(Notice(NoticeKind.IDENTIFIER, parsed.prefix.key, parsed.key))
+            await self._tell(Notice(NoticeKind.IDENTIFIERS, parsed.prefix.key, (parsed.key,)))
 
     async def set_prefix_state(self, prefix: str, state: str) -> None:
         """Suspend, resume or withdraw a prefix."""

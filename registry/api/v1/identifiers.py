@@ -1,4 +1,4 @@
-"""``/v1/identifiers``: register, update, delete, read, list, history."""
+"""``/v1/identifiers``: register, update, delete, suspend, read, history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 from uuid import UUID
 
@@ -20,26 +20,35 @@ from node.identifier import PREFIX_LIMIT, Identifier, InvalidIdentifier, Invalid
 from node.record import decode_values
 from node.routes import Call, Reply, Route
 from registry.api.v1.fields import Body, Text, Version, View
-from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor, text_cursor
-from registry.identifiers import (
+from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
+from registry.coding.rules import CodingRuleUnknown, SuffixNotMade
+from registry.coding.serials import SuffixesTaken
+from registry.identifiers.identifiers import (
     AttributesInvalid,
     IdentifierChanged,
     IdentifierExists,
     Identifiers,
     IdentifierUnknown,
-    NotListed,
     PastVersion,
     StoredIdentifier,
     ValueTaken,
 )
+from registry.identifiers.state import IdentifierState
+from registry.identifiers.writing import TooContended
 from registry.prefixes import PrefixNotEnabled, PrefixUnknown
-from registry.template_store import StoredTemplate, TemplateNotPublished, TemplateUnknown
-from registry.writing import TooContended
+from registry.templates.attributes import MOST_ITEMS
+from registry.templates.stored import StoredTemplate, TemplateNotPublished, TemplateUnknown
 
 _TAG = "identifiers"
 _ONE = "/v1/identifiers/{prefix}/{suffix:(?s:.+)}"
 _HISTORY = "/v1/identifier-history/{prefix}/{suffix:(?s:.+)}"
+_STATE = "/v1/identifier-states/{prefix}/{suffix:(?s:.+)}"
 _LAST_VERSION = 2**31 - 1
+_WORDS: dict[IdentifierState, Literal["live", "deleted", "suspended"]] = {
+    IdentifierState.LIVE: "live",
+    IdentifierState.DELETED: "deleted",
+    IdentifierState.SUSPENDED: "suspended",
+}
 
 
 class _Sent(msgspec.Struct):
@@ -50,14 +59,21 @@ _EXACT = msgspec.json.Decoder(_Sent, float_hook=Decimal)
 
 
 def _flat(value: object) -> object:
-    if isinstance(value, list | dict) or (isinstance(value, float) and not isfinite(value)):
-        raise PydanticCustomError("not_a_value", "must be text, a number, true, false or null")
+    items = value if isinstance(value, list) else (value,)
+    if any(isinstance(one, list | dict) or (isinstance(one, float) and not isfinite(one)) for one in items):
+        raise PydanticCustomError("not_a_value", "must be text, a number, true, false, null or an array of these")
+    if len(items) > MOST_ITEMS:
+        raise PydanticCustomError("too_many_items", "an array has at most {limit} items", {"limit": MOST_ITEMS})
     return value
 
 
 def _exact(attributes: Mapping[str, Any], info: ValidationInfo[bytes]) -> Mapping[str, Any]:
     """Digits as they were sent: pydantic has read 1.10 as the float 1.1, so they are read again from the body."""
-    if not any(isinstance(value, float) for value in attributes.values()):
+    if not any(
+        isinstance(one, float)
+        for value in attributes.values()
+        for one in (value if isinstance(value, list) else (value,))
+    ):
         return attributes
     try:
         return _EXACT.decode(info.context).attributes
@@ -65,19 +81,25 @@ def _exact(attributes: Mapping[str, Any], info: ValidationInfo[bytes]) -> Mappin
         raise PydanticCustomError("number_out_of_range", "holds a number that is out of range") from None
 
 
-Scalar = Annotated[Any, PlainValidator(_flat, json_schema_input_type=str | bool | int | float | None)]
+Scalar = str | bool | int | float | None
+_Array = Annotated[list[Scalar], Field(max_length=MOST_ITEMS)]
+_Value = Annotated[Any, PlainValidator(_flat, json_schema_input_type=Scalar | _Array)]
 Attributes = Annotated[
-    dict[Annotated[str, Field(max_length=64)], Scalar],
+    dict[Annotated[str, Field(max_length=64)], _Value],
     Field(max_length=500, description="values by the attribute's name in the template"),
     AfterValidator(_exact),
 ]
 
 
 class RegistrationBody(Body):
-    """A new identifier under an enabled prefix, its data by a published template."""
+    """A new identifier under an enabled prefix, its data by a published template.
+
+    Either ``suffix`` is given, or ``coding_rule`` names the rule of the prefix's enterprise that makes it.
+    """
 
     prefix: Annotated[str, Field(max_length=PREFIX_LIMIT, examples=["88.101.2001"])]
-    suffix: Annotated[str, Field(min_length=1, max_length=255, examples=["PUMP-000123"])]
+    suffix: Annotated[str | None, Field(min_length=1, max_length=255, examples=["PUMP-000123"])] = None
+    coding_rule: Annotated[Text | None, Field(min_length=1, max_length=128)] = None
     template: Annotated[Text, Field(min_length=1, max_length=128, examples=["pump"])]
     attributes: Attributes
 
@@ -89,6 +111,13 @@ class UpdateBody(Body):
     attributes: Attributes
 
 
+class StateBody(Body):
+    """Whether it is to resolve, for the version that was read."""
+
+    state: Annotated[Literal["live", "suspended"], Field(description="suspended: kept, and not resolved")]
+    version: Version
+
+
 class DeletionQuery(BaseModel):
     """The version that was read."""
 
@@ -97,24 +126,17 @@ class DeletionQuery(BaseModel):
     version: Version
 
 
-class IdentifierQuery(Page):
-    """``attribute`` and ``value`` search a listed or unique attribute of the template."""
-
-    prefix: Annotated[str, Field(max_length=PREFIX_LIMIT)]
-    template_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
-    attribute: Annotated[Text | None, Field(max_length=64)] = None
-    value: Annotated[str | None, Field(max_length=255, pattern="^[^\\x00]*$")] = None
-
-
 class IdentifierView(View):
-    """An identifier with its data; ``attributes`` are texts as stored."""
+    """An identifier with its data; ``attributes`` are texts as stored, ``template_version`` is the template's."""
 
     identifier: str
     prefix: str
     suffix: str
     template: str
     template_id: int
-    attributes: dict[str, str]
+    template_version: int
+    attributes: dict[str, str | list[str]]
+    state: Literal["live", "deleted", "suspended"]
     version: int
     registered_at: datetime
     updated_at: datetime
@@ -128,7 +150,9 @@ class IdentifierView(View):
             suffix=found.suffix,
             template=stored.template.name,
             template_id=found.template_id,
-            attributes=attributes_of(found.record, stored),
+            template_version=stored.template.version,
+            attributes=stored.template.attributes_of(found.record),
+            state=_WORDS[found.state],
             version=found.version,
             registered_at=found.registered_at,
             updated_at=found.updated_at,
@@ -149,7 +173,10 @@ class ValueView(View):
 
 
 class VersionView(View):
-    """One version; ``before`` is the data that it replaced, null for a registration."""
+    """One version; ``before`` is the data that it replaced, null where there was none or it stayed the same.
+
+    ``before_state`` and ``before_template_id`` are null for a first registration.
+    """
 
     version: int
     change: str
@@ -158,6 +185,8 @@ class VersionView(View):
     account_id: UUID
     batch_id: UUID | None
     before: list[ValueView] | None
+    before_state: Literal["live", "deleted", "suspended"] | None
+    before_template_id: int | None
 
 
 class VersionList(View):
@@ -165,18 +194,8 @@ class VersionList(View):
     next_cursor: str | None
 
 
-class QueryIncomplete(Malformed):
-    title_zh = "检索条件不完整"
-
-
-def attributes_of(record: bytes, stored: StoredTemplate) -> dict[str, str]:
-    """The attributes of a stored record by their names."""
-    names = {attribute.index: attribute.name for attribute in stored.template.attributes}
-    return {
-        names[value.index]: value.data.decode()
-        for value in decode_values(record)
-        if value.index in names
-    }  # fmt: skip
+class SuffixOrCodingRule(Malformed):
+    title_zh = "后缀与编码规则须二选一"
 
 
 def identifier_routes(identifiers: Identifiers) -> list[Route]:
@@ -186,10 +205,18 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
         return Identifier.of(Prefix.parse(call.text("prefix")), call.text("suffix"))
 
     async def register(call: Call, body: RegistrationBody) -> Reply:
-        identifier = Identifier.of(Prefix.parse(body.prefix), body.suffix)
-        found, stored = await identifiers.register(
-            call.account, call.actor, identifier, body.template, body.attributes
-        )
+        prefix = Prefix.parse(body.prefix)
+        if (body.suffix is None) == (body.coding_rule is None):
+            raise SuffixOrCodingRule("give either a suffix or the coding rule that makes it", field="suffix")
+        if body.coding_rule is not None:
+            found, stored = await identifiers.register_by_rule(
+                call.account, call.actor, prefix, body.coding_rule, body.template, body.attributes
+            )
+        else:
+            identifier = Identifier.of(prefix, body.suffix or "")
+            found, stored = await identifiers.register(
+                call.account, call.actor, identifier, body.template, body.attributes
+            )
         # Slashes are escaped too: clients fold "a/../b" before they ask.
         location = f"/v1/identifiers/{found.prefix.text}/{quote(found.suffix, safe='')}"
         return Reply(IdentifierView.of(found, stored), status=201, headers={"Location": location})
@@ -202,21 +229,13 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
         await identifiers.delete(call.account, call.actor, named(call), query.version)
         return Reply(status=204)
 
+    async def turn(call: Call, body: StateBody) -> Reply:
+        state = IdentifierState.SUSPENDED if body.state == "suspended" else IdentifierState.LIVE
+        found, stored = await identifiers.turn(call.account, call.actor, named(call), body.version, state)
+        return Reply(IdentifierView.of(found, stored))
+
     async def read(call: Call) -> Reply:
         return Reply(IdentifierView.of(*await identifiers.get(call.account, named(call))))
-
-    async def listing(call: Call, query: IdentifierQuery) -> Reply:
-        found, templates = await identifiers.list(
-            call.account,
-            Prefix.parse(query.prefix),
-            after=text_cursor(query.cursor) or "",
-            limit=query.limit + 1,
-            template_id=query.template_id,
-            attribute=_searched(query),
-        )
-        shown, cursor = cut(found, query.limit, lambda identifier: identifier.suffix_key)
-        items = [IdentifierView.of(identifier, templates[identifier.template_id]) for identifier in shown]
-        return Reply(IdentifierList(items=items, next_cursor=cursor))
 
     async def history(call: Call, query: Page) -> Reply:
         before = number_cursor(query.cursor)
@@ -237,11 +256,8 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
               summary="Register one identifier", summary_zh="注册标识", body=RegistrationBody,
               answers={201: IdentifierView},
               errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, TemplateUnknown, TemplateNotPublished,
-                      AttributesInvalid, IdentifierExists, ValueTaken, TooContended)),
-        Route("GET", "/v1/identifiers", listing, action=Action.IDENTIFIER_READ, tag=_TAG,
-              summary="List identifiers below a prefix, or those with a value", summary_zh="标识列表",
-              query=IdentifierQuery, answers={200: IdentifierList},
-              errors=(InvalidPrefix, PrefixUnknown, TemplateUnknown, NotListed, QueryIncomplete, CursorBroken)),
+                      AttributesInvalid, IdentifierExists, ValueTaken, TooContended, SuffixOrCodingRule,
+                      CodingRuleUnknown, SuffixNotMade, SuffixesTaken)),
         Route("GET", _ONE, read, action=Action.IDENTIFIER_READ, tag=_TAG,
               summary="Read an identifier", summary_zh="查看标识", answers={200: IdentifierView},
               errors=(*named_badly, PrefixUnknown, IdentifierUnknown)),
@@ -249,23 +265,19 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
               summary="Replace the data of an identifier", summary_zh="变更标识", body=UpdateBody,
               answers={200: IdentifierView},
               errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, AttributesInvalid, IdentifierUnknown,
-                      IdentifierChanged, ValueTaken)),
+                      IdentifierChanged, ValueTaken, TooContended)),
         Route("DELETE", _ONE, delete, action=Action.IDENTIFIER_DELETE, tag=_TAG,
               summary="Delete an identifier; its history stays", summary_zh="注销标识", query=DeletionQuery,
               answers={204: None},
+              errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, IdentifierUnknown, IdentifierChanged)),
+        Route("PUT", _STATE, turn, action=Action.IDENTIFIER_SUSPEND, tag=_TAG,
+              summary="Suspend an identifier, so that it does not resolve, or resume it", summary_zh="停用或恢复标识",
+              body=StateBody, answers={200: IdentifierView},
               errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, IdentifierUnknown, IdentifierChanged)),
         Route("GET", _HISTORY, history, action=Action.HISTORY_READ, tag=_TAG,
               summary="Versions of an identifier, newest first", summary_zh="标识变更历史", query=Page,
               answers={200: VersionList}, errors=(*named_badly, PrefixUnknown, IdentifierUnknown, CursorBroken)),
     ]  # fmt: skip
-
-
-def _searched(query: IdentifierQuery) -> tuple[str, str] | None:
-    if (query.attribute is None) != (query.value is None):
-        raise QueryIncomplete("attribute and value go together", field="attribute")
-    if query.attribute is None or query.value is None:
-        return None
-    return query.attribute, query.value
 
 
 def _version_view(version: PastVersion) -> VersionView:
@@ -283,4 +295,6 @@ def _version_view(version: PastVersion) -> VersionView:
         account_id=version.account_id,
         batch_id=version.batch_id,
         before=before,
+        before_state=None if version.before_state is None else _WORDS[version.before_state],
+        before_template_id=version.before_template_id,
     )

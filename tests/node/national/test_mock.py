@@ -75,7 +75,8 @@ def reviewed(prefix: str, enterprise_id: UUID, credit_code: str = CREDIT_CODE) -
 async def test_a_message_is_accepted_once_and_has_its_effect_once(
     world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
 ) -> None:
-    summary = message(1, "registration.summary", prefix="88.101.1", registered=5, updated=2, deleted=1)
+    more = {"suspended": 4, "resumed": 3, "migrated": 2, "undone": 1}
+    summary = message(1, "registration.summary", prefix="88.101.1", registered=5, updated=2, deleted=1, **more)
     other = message(2, "registration.summary", prefix="88.101.1", registered=1, updated=0, deleted=0)
     async with world.mock() as mock:
         caller = Caller(session, mock)
@@ -85,7 +86,8 @@ async def test_a_message_is_accepted_once_and_has_its_effect_once(
         ]  # fmt: skip
         both = await asyncio.gather(*(caller.deliver(summary, message(3)) for _ in range(10)))
         assert all(answer == [("duplicate", False), ("accepted", False)] for answer in both)
-    assert tuple(await upper.fetchrow("SELECT registered, updated, deleted FROM registration")) == (6, 2, 1)
+    row = await upper.fetchrow("SELECT registered, updated, deleted, suspended, resumed FROM registration")
+    assert tuple(row) == (6, 2, 1, 4, 3)
 
 
 async def test_a_message_that_fits_no_shape_is_refused_for_ever_and_the_others_are_kept(
@@ -95,7 +97,7 @@ async def test_a_message_that_fits_no_shape_is_refused_for_ever_and_the_others_a
         answers = await Caller(session, mock).deliver(
             message(1),
             message(2, "enterprise.approved", name="only"),
-            message(3, "registration.summary", prefix="88.101.1", registered=-1, updated=0, deleted=0),
+            message(3, "registration.summary", prefix="88.101.1", registered=1, updated=0, deleted=0, undone=-1),
             message(4, "prefix.reviewed", prefix="\x00", enterprise_id=str(NODE), credit_code="", state="reviewed"),
             message(5, "unheard.of", anything=["goes"]),
             message(6, text="\x00 is kept as it came"),

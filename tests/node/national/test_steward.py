@@ -104,8 +104,13 @@ async def test_heartbeats_and_counts_arrive(world: DockedNode, upper: asyncpg.Co
         "INSERT INTO outbox (message_id, stream, kind, body, created_at)"
         " VALUES (gen_random_uuid(), 'registration', 'registration.summary', $1, $2)",
         [
-            (json.dumps({"prefix": "88.101.1", "registered": registered, "updated": 1, "deleted": 0}), when)
-            for registered, when in ((7, at), (5, at - timedelta(hours=2)), (11, at), (999, at - timedelta(days=2)))
+            (json.dumps({"prefix": "88.101.1", "registered": registered, "updated": 1, "deleted": 0, **more}), when)
+            for registered, when, more in (
+                (7, at, {"suspended": 3, "resumed": 1, "migrated": 1, "undone": 4}),
+                (5, at - timedelta(hours=2), {}),  # as it was before there was suspension
+                (11, at, {"suspended": 2, "resumed": 0}),
+                (999, at - timedelta(days=2), {"suspended": 9}),
+            )
         ],
     )
     contact_before = LAST_CONTACT._value.get()
@@ -119,11 +124,10 @@ async def test_heartbeats_and_counts_arrive(world: DockedNode, upper: asyncpg.Co
             return bool(rows == 2 and beats >= 2 and await world.waiting() == 0)
 
         await until(all_there)
-    days = await upper.fetch("SELECT day::text, registered, updated, resolutions FROM daily_count ORDER BY day")
-    assert [(row["day"], row["registered"], row["updated"]) for row in days] == [
-        ("2026-03-01", 5, 1),
-        ("2026-03-02", 18, 2),
-    ]
+    days = await upper.fetch(
+        "SELECT day::text, registered, updated, suspended, resumed, resolutions FROM daily_count ORDER BY day"
+    )
+    assert [tuple(row)[:5] for row in days] == [("2026-03-01", 5, 1, 0, 0), ("2026-03-02", 18, 2, 5, 1)]
     assert [json.loads(row["resolutions"]) for row in days] == [
         [{"interface": 4, "outcome": 1, "resolutions": 10}],
         [{"interface": 4, "outcome": 1, "resolutions": 21}, {"interface": 5, "outcome": 1, "resolutions": 3}],

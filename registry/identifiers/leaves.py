@@ -26,6 +26,10 @@ class Change(IntEnum):
     REGISTER = 1
     UPDATE = 2
     DELETE = 3
+    SUSPEND = 4
+    RESUME = 5
+    MIGRATE = 6
+    UNDO = 7
 
 
 def leaf_maker(

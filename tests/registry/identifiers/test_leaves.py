@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.journal import canonical
-from registry.leaves import Change, leaf_maker
+from registry.identifiers.leaves import Change, leaf_maker
 
 SECRET = bytes(range(32))
 ACCOUNT = UUID(int=7)
@@ -95,7 +95,9 @@ def test_equal_records_of_two_identifiers_have_different_hashes() -> None:
 
 
 def test_numbers_of_changes_are_stored_and_do_not_move() -> None:
-    assert {change.name: int(change) for change in Change} == {"REGISTER": 1, "UPDATE": 2, "DELETE": 3}
+    assert {change.name: int(change) for change in Change} == {
+        "REGISTER": 1, "UPDATE": 2, "DELETE": 3, "SUSPEND": 4, "RESUME": 5, "MIGRATE": 6, "UNDO": 7,
+    }  # fmt: skip
 
 
 def test_another_time_zone_is_told_with_its_offset() -> None:

@@ -1,0 +1,372 @@
+"""Writing new identifiers, one or thousands, with everything that belongs to them.
+
+The common case is that all suffixes are new: the rows go straight into their tables. Only if that hits something
+that stands already is the chunk looked through, and what is new is written again. Rows of the same identifier race
+safely: whoever writes second waits for the first, fails, looks, and reports it as taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from node.database import Connection
+from node.errors import Unavailable
+from node.journal import Interface, Message, canonical, report_upward
+from node.notices import CHANNEL, Notice, NoticeKind
+from node.record import decode_values
+from node.sql import statements_beside
+from registry.identifiers.leaves import Change, leaf_maker
+from registry.identifiers.state import IdentifierState
+from registry.prefix_grant import PrefixGrant
+from registry.templates.encoder import Entry
+
+SQL = statements_beside(__file__, "writing.sql")
+_ATTEMPTS = 8
+_FEW = 100  # rows; COPY has to be set up for every table, and is faster from here on
+
+
+class TooContended(Unavailable):
+    title_zh = "并发冲突过多"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signature:
+    """Who registers, how, when, by which batch: one for all rows of a batch's chunk."""
+
+    account_id: UUID
+    interface: Interface
+    at: datetime
+    batch_id: UUID | None
+
+
+# Plain tuples, for there is one of each to every row of a bulk registration.
+Signed = tuple[Entry, Signature]
+_Version = tuple[Entry, Signature, int, int | None, int | None]
+"""A version to be written, with the state and template it replaces: the first one, or the next one of an identifier
+that was deleted.
+"""
+
+
+class Taken(NamedTuple):
+    """A row that was not written: its identifier or one of its unique values belongs to another."""
+
+    entry: Entry
+    attribute_index: int | None
+    same_batch: bool
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the rows: written, standing already with the very same record, or taken.
+
+    ``standing`` are suffix keys; ``revived`` the versions of those that had been deleted, by suffix key: all other
+    written ones have their first version.
+    """
+
+    registered: int = 0
+    standing: list[str] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    revived: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unchanged(self) -> int:
+        """How many stand already just so."""
+        return len(self.standing)
+
+
+async def write_new(
+    connection: Connection,
+    grant: PrefixGrant,
+    template_id: int,
+    rows: list[Entry],
+    *,
+    account_id: UUID,
+    interface: Interface,
+    at: datetime,
+    batch_id: UUID | None,
+    expect_taken: bool = False,
+) -> Outcome:
+    """``write_signed`` for the rows of one chunk of a batch."""
+    signature = Signature(account_id, interface, at, batch_id)
+    signed = list(zip(rows, repeat(signature)))
+    return await write_signed(connection, grant, template_id, signed, expect_taken=expect_taken)
+
+
+async def write_signed(
+    connection: Connection, grant: PrefixGrant, template_id: int, rows: list[Signed], *, expect_taken: bool = False
+) -> Outcome:
+    """Write what is new, inside the caller's transaction, which holds the prefix row.
+
+    ``expect_taken`` saves a failed attempt when the caller has reason to believe that rows stand already.
+    Suffix keys must differ within ``rows``. Raises ``TooContended`` when others keep taking the same identifiers.
+    """
+    writer = _Writer(connection, grant, template_id)
+    for attempt in range(_ATTEMPTS):
+        outcome = Outcome()
+        try:
+            async with connection.transaction():
+                if expect_taken or attempt:
+                    await writer.write_what_is_free(rows, outcome)
+                else:
+                    outcome = await write_fresh(connection, grant, template_id, rows)
+        except (asyncpg.UniqueViolationError, _Overtaken):
+            continue
+        return outcome
+    raise TooContended("other registrations keep taking the same identifiers; try again")
+
+
+async def write_fresh(connection: Connection, grant: PrefixGrant, template_id: int, rows: list[Signed]) -> Outcome:
+    """``write_signed`` where all rows are likely to be new: less work, but the transaction does not survive one that
+    is not: it raises asyncpg's ``UniqueViolationError``.
+    """
+    await _Writer(connection, grant, template_id).write([(entry, by, 1, None, None) for entry, by in rows])
+    return Outcome(registered=len(rows))
+
+
+async def report_changes(
+    connection: Connection,
+    grant: PrefixGrant,
+    at: datetime,
+    changes: Mapping[Change, int],
+    batch_id: UUID | None = None,
+) -> None:
+    """The summary of one transaction for the national node.
+
+    REGISTER, UPDATE, DELETE, SUSPEND and RESUME say what came of it; MIGRATE and UNDO, how many of those came so.
+    """
+    await report_upward(connection, _summary(grant, at, changes, batch_id), at)
+
+
+def _summary(grant: PrefixGrant, at: datetime, changes: Mapping[Change, int], batch_id: UUID | None) -> Message:
+    body = {
+        "prefix": grant.prefix.key,
+        "registered": changes.get(Change.REGISTER, 0),
+        "updated": changes.get(Change.UPDATE, 0),
+        "deleted": changes.get(Change.DELETE, 0),
+        "suspended": changes.get(Change.SUSPEND, 0),
+        "resumed": changes.get(Change.RESUME, 0),
+        "migrated": changes.get(Change.MIGRATE, 0),
+        "undone": changes.get(Change.UNDO, 0),
+        "batch_id": str(batch_id) if batch_id else None,
+        "at": at.isoformat(),
+    }
+    return Message("registration", "registration.summary", body)
+
+
+class _Overtaken(Exception):
+    """Somebody else brought back a deleted identifier between our look and our change."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    connection: Connection
+    grant: PrefixGrant
+    template_id: int
+
+    async def write(self, new: Sequence[_Version], revived: Sequence[_Version] = ()) -> None:
+        """First versions, and what goes with revived ones, whose identifiers are written already.
+
+        Raises asyncpg's ``UniqueViolationError``.
+        """
+        if not new and not revived:
+            return
+        # Everybody writes in key order: overlapping chunks wait for each other in one direction only.
+        new = sorted(new, key=_by_key)
+        if not revived and len(new) <= _FEW:
+            await self._write_few(new)
+            return
+        prefix_id, template_id = self.grant.prefix_id, self.template_id
+        await self._copy_into(
+            "identifier",
+            ("prefix_id", "template_id", "version", "state", "registered_at", "updated_at", "suffix_key", "suffix",
+             "record"),
+            [
+                (prefix_id, template_id, 1, 1, by.at, by.at, key, None if suffix == key else suffix, record)
+                for (suffix, key, record, _, _, _), by, _, _, _ in new
+            ],
+        )  # fmt: skip
+        versions, action = [*new, *revived] if revived else new, int(Change.REGISTER)
+        await self._copy_into(
+            "attribute_index",
+            ("attribute_index", "is_unique", "value", "number", "suffix_key", "prefix_id", "template_id"),
+            [(*side, prefix_id, template_id) for side in _side(versions)],
+        )
+        await self._copy_into(
+            "identifier_reference",
+            ("attribute_index", "suffix_key", "target_prefix", "target_suffix_key", "prefix_id"),
+            [(*reference, prefix_id) for reference in _references(versions)],
+        )
+        columns = ("prefix_id", "action", "interface", "at", "account_id", "batch_id", "suffix_key", "version")
+        await self._copy_into(
+            "identifier_history",
+            columns,
+            [
+                (prefix_id, action, by.interface, by.at, by.account_id, by.batch_id, entry.suffix_key, 1)
+                for entry, by, _, _, _ in new
+            ],
+        )
+        await self._copy_into(
+            "identifier_history",
+            (*columns, "before_state", "before_template_id"),
+            [
+                (prefix_id, action, by.interface, by.at, by.account_id, by.batch_id, entry.suffix_key, *before)
+                for entry, by, *before in revived
+            ],
+        )
+        await self._copy_into("event", ("leaf",), [(leaf,) for leaf in self._leaves(versions)])
+        last = _last(versions)
+        await report_changes(self.connection, self.grant, last.at, {Change.REGISTER: len(versions)}, last.batch_id)
+        await self.connection.execute(SQL["announce"], CHANNEL, self._notice)
+
+    async def _write_few(self, new: Sequence[_Version]) -> None:
+        entries, signatures, _, _, _ = zip(*new, strict=True)
+        last = _last(new)
+        report = _summary(self.grant, last.at, {Change.REGISTER: len(new)}, last.batch_id)
+        await self.connection.execute(
+            SQL["write_few"], self.grant.prefix_id, self.template_id,
+            [entry.suffix_key for entry in entries], [_spelling(entry) for entry in entries],
+            [entry.record for entry in entries], [by.at for by in signatures], int(Change.REGISTER),
+            [by.interface for by in signatures], [by.account_id for by in signatures],
+            [by.batch_id for by in signatures], self._leaves(new),
+            *_columns(_side(new), 5), *_columns(_references(new), 4),
+            uuid4(), report.stream, report.kind, canonical(report.body).decode(), last.at, CHANNEL, self._notice,
+        )  # fmt: skip
+
+    async def _copy_into(self, table: str, columns: Sequence[str], records: Sequence[tuple[object, ...]]) -> None:
+        if records:
+            await self.connection.copy_records_to_table(table, columns=columns, records=records)
+
+    async def write_what_is_free(self, rows: list[Signed], outcome: Outcome) -> None:
+        """Write the rows that are new, also those whose identifiers had been deleted; ``outcome`` gets all.
+
+        Raises asyncpg's ``UniqueViolationError`` and ``_Overtaken`` when others are writing the same.
+        """
+        rows = await self._without_taken_values(rows, outcome)
+        standing = {
+            found["suffix_key"]: found
+            for found in await self.connection.fetch(
+                SQL["find_taken"], self.grant.prefix_id, [entry.suffix_key for entry, _ in rows]
+            )
+        }
+        new, deleted = [], []
+        for row in rows:
+            entry, signature = row
+            found = standing.get(entry.suffix_key)
+            if found is None:
+                new.append((entry, signature, 1, None, None))
+            elif found["state"] == IdentifierState.DELETED:
+                deleted.append(row)
+            elif signature.batch_id is not None and found["batch_id"] == signature.batch_id:
+                outcome.taken.append(Taken(entry, None, same_batch=True))
+            elif found["template_id"] == self.template_id and same_values(found["record"], entry.record):
+                outcome.standing.append(entry.suffix_key)
+            else:
+                outcome.taken.append(Taken(entry, None, same_batch=False))
+        revived = await self._revive(deleted)
+        await self.write(new, revived)
+        outcome.registered = len(new) + len(revived)
+        outcome.revived.update((entry.suffix_key, version) for entry, _, version, _, _ in revived)
+
+    async def _without_taken_values(self, rows: list[Signed], outcome: Outcome) -> list[Signed]:
+        wanted = {(side.index, side.value) for entry, _ in rows for side in entry.side if side.unique}
+        if not wanted:
+            return rows
+        indexes, values = zip(*sorted(wanted), strict=True)
+        holders = {
+            (found["attribute_index"], found["value"]): found["suffix_key"]
+            for found in await self.connection.fetch(
+                SQL["find_taken_values"], self.grant.prefix_id, self.template_id, indexes, values
+            )
+        }
+        free = []
+        for row in rows:
+            entry, _ = row
+            claims = [(side.index, side.value) for side in entry.side if side.unique]
+            lost = next((claim for claim in claims if holders.get(claim, entry.suffix_key) != entry.suffix_key), None)
+            if lost is None:
+                holders.update(dict.fromkeys(claims, entry.suffix_key))
+                free.append(row)
+            else:
+                outcome.taken.append(Taken(entry, lost[0], same_batch=False))
+        return free
+
+    async def _revive(self, deleted: Sequence[Signed]) -> list[_Version]:
+        if not deleted:
+            return []
+        entries, signatures = zip(*deleted, strict=True)
+        revived = {
+            found["suffix_key"]: found
+            for found in await self.connection.fetch(
+                SQL["revive"], self.grant.prefix_id, self.template_id, [entry.suffix_key for entry in entries],
+                [_spelling(entry) for entry in entries], [entry.record for entry in entries],
+                [by.at for by in signatures],
+            )
+        }  # fmt: skip
+        if len(revived) != len(deleted):
+            raise _Overtaken
+        return [
+            (entry, signature, found["version"], IdentifierState.DELETED, found["before_template_id"])
+            for entry, signature in deleted
+            for found in (revived[entry.suffix_key],)
+        ]
+
+    @property
+    def _notice(self) -> str:
+        return Notice(NoticeKind.ADDITIONS, self.grant.prefix.key).encode()
+
+    def _leaves(self, versions: Iterable[_Version]) -> list[bytes]:
+        prefix, secret = self.grant.prefix.key, self.grant.log_secret
+        make = {
+            by: leaf_maker(Change.REGISTER, prefix, secret, by.account_id, by.at)
+            for by in {by for _, by, _, _, _ in versions}
+        }
+        return [make[by](key, version, record) for (_, key, record, _, _, _), by, version, _, _ in versions]
+
+
+def _by_key(version: _Version) -> str:
+    return version[0].suffix_key
+
+
+def _last(versions: Iterable[_Version]) -> Signature:
+    """The newest signature."""
+    return max({by for _, by, _, _, _ in versions}, key=attrgetter("at"))
+
+
+def _spelling(entry: Entry) -> str | None:
+    return None if entry.suffix == entry.suffix_key else entry.suffix
+
+
+def _side(versions: Iterable[_Version]) -> list[tuple[int, bool, str, str | None, str]]:
+    """Entries of the side index by value, so that chunks wanting the same values wait in one direction only."""
+    return sorted(
+        (side.index, side.unique, side.value, side.number, entry.suffix_key)
+        for entry, _, _, _, _ in versions
+        for side in entry.side
+    )
+
+
+def _references(versions: Iterable[_Version]) -> list[tuple[int, str, str, str]]:
+    return [
+        (index, entry.suffix_key, prefix, suffix_key)
+        for entry, _, _, _, _ in versions
+        for index, prefix, suffix_key in entry.references
+    ]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def same_values(one: bytes, other: bytes) -> bool:
+    """Whether two records say the same, whenever they were written."""
+    return [replace(value, timestamp=0) for value in decode_values(one)] == [
+        replace(value, timestamp=0) for value in decode_values(other)
+    ]
