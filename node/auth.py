@@ -59,6 +59,17 @@ class Action(StrEnum):
     IDENTIFIER_REGISTER = "identifier.register"
     IDENTIFIER_UPDATE = "identifier.update"
     IDENTIFIER_DELETE = "identifier.delete"
+    IDENTIFIER_SUSPEND = "identifier.suspend"
+    IDENTIFIER_EXPORT = "identifier.export"
+    IDENTIFIER_RESTORE = "identifier.restore"
+
+    MAPPING_READ = "mapping.read"
+    MAPPING_EDIT = "mapping.edit"
+    CODING_RULE_READ = "coding_rule.read"
+    CODING_RULE_EDIT = "coding_rule.edit"
+
+    FILE_ADD = "file.add"
+    FILE_READ = "file.read"
 
     HISTORY_READ = "history.read"
     NODE_READ = "node.read"
@@ -120,6 +131,15 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.IDENTIFIER_REGISTER: frozenset({_A, _E, _P}),
     Action.IDENTIFIER_UPDATE: frozenset({_A, _E, _P}),
     Action.IDENTIFIER_DELETE: frozenset({_A, _E, _P}),
+    Action.IDENTIFIER_SUSPEND: frozenset({_A, _E, _P}),
+    Action.IDENTIFIER_EXPORT: frozenset({_A, _U, _E, _P}),
+    Action.IDENTIFIER_RESTORE: frozenset({_A}),
+    Action.MAPPING_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.MAPPING_EDIT: frozenset({_A, _E}),
+    Action.CODING_RULE_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.CODING_RULE_EDIT: frozenset({_A, _E}),
+    Action.FILE_ADD: frozenset({_A, _E, _P}),
+    Action.FILE_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.HISTORY_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.NODE_READ: frozenset({_A, _R, _U}),
 }

@@ -10,43 +10,41 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvloop
-from rich.console import Console
 from rich.table import Table
 
 from node import __version__, config
+from node.batch_command import batch_app
 from node.errors import NodeError
 from node.log import configure
+from node.terminal import LOCAL_NODE, ServerOption, TokenOption, err, out, run
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="工业互联网标识解析二级节点 · secondary node for industrial-internet identifier resolution",
 )  # fmt: skip
-out = Console()
-err = Console(stderr=True)
+app.add_typer(batch_app, name="batch")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="配置文件 · TOML settings file")]
-ServerOption = Annotated[str, typer.Option(help="节点地址 · the node's address")]
-TokenOption = Annotated[str, typer.Option(envvar="BIAOSHI_TOKEN", help="令牌 · token of the account")]
-LOCAL_NODE = "http://127.0.0.1:8000"
 
 
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; refusals become one sentence and status 1, Ctrl-C status 130."""
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
-    except NodeError as error:
-        err.print(f"[bold red]{error.title_zh}[/] {error.code}", highlight=False)
-        err.print(error.detail, markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+class ExportFormat(StrEnum):
+    NDJSON = "ndjson"
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class Operation(StrEnum):
+    REGISTER = "register"
+    UPDATE = "update"
+    DELETE = "delete"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    RESTORE = "restore"
 
 
 def _settings(path: Path | None) -> config.Settings:
@@ -169,38 +167,124 @@ def _demo_table(table: Any) -> Table:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV 或 NDJSON 文件 · the file")],
-    prefix: Annotated[str, typer.Option(help="企业前缀 · enterprise prefix")],
-    template: Annotated[str, typer.Option(help="数据模板 · template")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, help="CSV、TSV、NDJSON、JSON、XLSX（可加 .gz）或导出目录 · a file, or an export's directory"
+        ),
+    ],
     token: TokenOption,
+    prefix: Annotated[str | None, typer.Option(help="企业前缀 · enterprise prefix")] = None,
+    template: Annotated[str | None, typer.Option(help="数据模板 · template, to register or update")] = None,
+    operation: Annotated[Operation, typer.Option(help="操作 · what is done with the rows")] = Operation.REGISTER,
     map_: Annotated[
         list[str] | None, typer.Option("--map", help="列=属性 · column=attribute, or column=suffix")
     ] = None,
-    delimiter: Annotated[str, typer.Option(help="CSV 分隔符 · delimiter")] = ",",
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="列映射文件 (JSON) · a mapping")
+    ] = None,
+    mapping_name: Annotated[str | None, typer.Option(help="已保存的列映射 · a saved mapping")] = None,
+    sheet: Annotated[str | None, typer.Option(help="工作表 · the one worksheet to read")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="utf-8 | gb18030，默认自动识别 · found out if not said")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="CSV 分隔符，默认自动识别 · found out if not said")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="只预览；有驳回时状态码 2 · only look; status 2 if rows would be rejected"),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask")] = False,
     server: ServerOption = LOCAL_NODE,
     rejections: Annotated[Path | None, typer.Option(help="驳回行写入 · where rejected rows are written")] = None,
 ) -> None:
-    """批量注册文件中的标识；中断后重新执行即可继续 · register a file; run it again to go on after a stop."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
+    """按文件批量注册、变更标识，或恢复导出目录；中断后重新执行即可继续 · run it again to go on after a stop."""
     from node.client import connect
-    from node.importer import Import, import_file, save_rejections
+    from node.import_command import Desk, do, look, mapping_of
+    from node.importer import Import
 
-    async def work() -> dict[str, Any]:
-        task = Import(file, prefix, template, tuple(map_ or ()), delimiter)
+    desk = Desk.here(out, err)
+
+    async def rows() -> int:
+        task = Import(
+            file, prefix or "", template, operation.value, mapping_of(mapping, map_), mapping_name, delimiter,
+            encoding, sheet,
+        )  # fmt: skip
         async with connect(server, token) as client:
-            columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=err, transient=True) as progress:
-                bar = progress.add_task("", total=file.stat().st_size)
-                batch = await import_file(client, task, progress=lambda sent, _: progress.update(bar, completed=sent))
-            if batch["rejected"]:
-                target = rejections or file.with_name(f"{file.name}.rejections.csv")
-                await save_rejections(client, batch["batch_id"], target)
-                err.print(f"驳回行 · rejected rows: {target}", markup=False, highlight=False, soft_wrap=True)
-            return batch
+            if dry_run:
+                return await look(client, task, desk)
+            batch, status = await do(client, task, desk, yes=yes, rejections=rejections)
+        out.print_json(json.dumps(batch, ensure_ascii=False))
+        return status
 
-    batch = run(work())
-    out.print_json(json.dumps(batch, ensure_ascii=False))
+    async def directory() -> int:
+        from node.import_command import bar
+        from node.restorer import restore as bring_back
+
+        async with connect(server, token) as client:
+            with bar(desk) as progress:
+                report = await bring_back(client, file, rejections=rejections, progress=progress)
+        out.print_json(json.dumps(report, ensure_ascii=False))
+        return 0 if all(batch["state"] == "finished" for batch in report["batches"]) else 1
+
+    if file.is_file() and prefix is None:
+        raise typer.BadParameter("a file needs --prefix")
+    interrupted = "已中断，重新执行同一命令即可继续 · interrupted; the same command goes on where it stopped"
+    raise typer.Exit(run(directory() if file.is_dir() else rows(), interrupted=interrupted))
+
+
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(file_okay=False, help="导出到此目录 · the directory to write")],
+    prefix: Annotated[str | None, typer.Option(help="企业前缀 · enterprise prefix")] = None,
+    token: Annotated[str, typer.Option(envvar="BIAOSHI_TOKEN", help="令牌 · token of the account")] = "",
+    format_: Annotated[
+        ExportFormat, typer.Option("--format", help="格式 · format of the rows")
+    ] = ExportFormat.NDJSON,
+    since: Annotated[int | None, typer.Option(min=0, help="只导出此历史位置之后的变更 · changes after it")] = None,
+    since_last: Annotated[
+        Path | None, typer.Option(exists=True, help="接着此目录中的导出 · changes since the export that stands there")
+    ] = None,
+    filter_: Annotated[
+        list[str] | None, typer.Option("--filter", help="检索条件，名=值 · a filter of the search, name=value")
+    ] = None,
+    server: ServerOption = LOCAL_NODE,
+    verify: Annotated[bool, typer.Option("--verify", help="只校验目录 · only check what stands there")] = False,
+) -> None:
+    """导出前缀下的全部标识或增量 · take everything below a prefix, or what changed, into a directory."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from node import export_directory
+    from node.client import connect
+    from node.exporter import Export, export_to
+
+    async def check() -> Any:
+        return await asyncio.to_thread(export_directory.verified, directory)
+
+    async def work() -> Any:
+        last = None if since_last is None else export_directory.read(since_last)
+        position = since if last is None else last.position
+        named = prefix or (last.prefix if last is not None else None)
+        if named is None or (since is not None and last is not None):
+            raise typer.BadParameter("name --prefix, and one of --since and --since-last at most")
+        filters = dict(one.split("=", 1) for one in filter_ or () if "=" in one)
+        if len(filters) < len(filter_ or ()):
+            raise typer.BadParameter("a --filter is NAME=VALUE, each name once")
+        before = last.facts.get("filters", {}) if last is not None else {}
+        task = Export(named, format_.value, position, {**before, **filters})
+        async with connect(server, token) as client:
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=err, transient=True) as progress:
+                bar = progress.add_task("", total=None)
+                return await export_to(
+                    client, task, directory, after=last,
+                    progress=lambda rows, total: progress.update(bar, completed=rows, total=max(rows, total)),
+                )  # fmt: skip
+
+    manifest = run(check() if verify else work())
+    rows = sum(part.rows or 0 for part in manifest.parts)
+    octets = sum(part.octets for part in manifest.parts)
+    out.print(f"{directory}: {manifest.prefix}, position {manifest.position}, {rows:,} rows, {octets:,} B",
+              markup=False, highlight=False, soft_wrap=True)  # fmt: skip
 
 
 @app.command("mock-national")

@@ -104,6 +104,24 @@ class RegistrySettings(_Group):
     enable_verified: bool = Field(True, description="a prefix the national node verified is enabled at once")
     chunk_rows: int = Field(5_000, ge=10, le=50_000, description="rows of a bulk registration per transaction")
     batch_bytes: int = Field(8 << 30, ge=1024, description="largest body of a bulk registration")
+    xlsx_characters: int = Field(200_000_000, ge=1000, description="most characters in the cells of one XLSX export")
+
+
+class FilesSettings(_Group):
+    file_bytes: int = Field(16 << 20, ge=1, le=256 << 20, description="largest file that attributes can name")
+    enterprise_bytes: int = Field(2 << 30, ge=1, description="room for all files of one enterprise")
+
+
+class BulkSettings(_Group):
+    undo_hours: float = Field(72, ge=0, le=8760, description="how long after its end a batch can be undone")
+    watchers: int = Field(64, ge=1, le=4096, description="event streams of batches per worker")
+    ratio: int = Field(100, ge=2, description="most that a packed body may grow to, by what was sent")
+    unpacked_bytes: int = Field(8 << 30, ge=1024, description="largest text in a gzip")
+    workbook_bytes: int = Field(100 << 20, ge=1024, description="largest workbook as a file")
+    workbook_unpacked_bytes: int = Field(600 << 20, ge=1024, description="largest workbook when unpacked")
+    workbook_entries: int = Field(100, ge=10, description="most parts of a workbook")
+    child_bytes: int = Field(256 << 20, ge=64 << 20, description="memory of the process that reads a workbook")
+    child_seconds: int = Field(120, ge=1, le=86_400, description="CPU time of that process")
 
 
 class NationalSettings(_Group):
@@ -148,6 +166,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     resolver: ResolverSettings = ResolverSettings()
     registry: RegistrySettings = RegistrySettings()
+    files: FilesSettings = FilesSettings()
+    bulk: BulkSettings = BulkSettings()
     national: NationalSettings = NationalSettings()
     counting: CountingSettings = CountingSettings()
     log: LogSettings = LogSettings()

@@ -26,6 +26,7 @@ log = structlog.get_logger("http")
 
 _HEAD_END = b"\r\n\r\n"
 _LONGEST_LINE = 65_536  # a bulk registration's mapping travels in its address
+_LINGERING = 2.0  # seconds in which the rest of a body that nobody wants may still come
 _LONGEST_FIELD = 16_384
 
 
@@ -199,6 +200,8 @@ class HttpServer:
             app,
             access_log=None,
             keepalive_timeout=bounds.idle_seconds,
+            lingering_time=_LINGERING,
+            auto_decompress=False,  # who reads packed bodies unpacks them, with bounds
             max_field_size=_LONGEST_FIELD,
             max_line_size=_LONGEST_LINE,
             shutdown_timeout=bounds.stop_seconds,

@@ -109,6 +109,8 @@ async def make_roles(connection: asyncpg.Connection) -> None:
     await _join_roles(connection)
     database = await connection.fetchval("SELECT quote_ident(current_database())")
     await connection.execute(f"GRANT CREATE ON DATABASE {database} TO {OWNER}")
+    # Previews keep what they saw in a temporary table; some administrators take that right from everybody.
+    await connection.execute(f"GRANT TEMPORARY ON DATABASE {database} TO biaoshi_writer")
     await connection.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
     await connection.execute("GRANT USAGE ON SCHEMA public TO biaoshi_writer, biaoshi_reader")
 

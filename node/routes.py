@@ -89,9 +89,13 @@ Handler = Callable[..., Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A streamed request body: its media types; the handler reads ``call.request.content`` itself."""
+    """A streamed request body: its media types; the handler reads ``call.request.content`` itself.
+
+    With ``gzip`` it may come packed (Content-Encoding), and the handler unpacks it.
+    """
 
     media_types: tuple[str, ...]
+    gzip: bool = False
 
 
 # Path parameters by name, with the schema the document shows.
@@ -100,6 +104,9 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "account_id": {"type": "string", "format": "uuid"},
     "token_id": {"type": "string", "format": "uuid"},
     "batch_id": {"type": "string", "format": "uuid"},
+    "file_id": {"type": "string", "pattern": "^sha256-[0-9a-f]{64}$"},
+    "mapping_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+    "coding_rule_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "template_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "prefix": {"type": "string", "pattern": r"^(86|88)\.[0-9]+(\.[0-9A-Za-z]+)?$", "maxLength": 64},
     "suffix": {"type": "string", "minLength": 1, "maxLength": 255},

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import SystemRandom
 
 import structlog
 import uvloop
@@ -36,14 +38,24 @@ from node.national.steward import Docking, run_steward
 from node.openapi import document
 from node.supervisor import Child, ChildSpec, ParentLink, children, until_told_to_stop
 from node.web import WebSettings, make_app
-from registry.accounts import Accounts
+from registry.accounts.accounts import Accounts
+from registry.accounts.passwords import Passwords
 from registry.api.v1.routes import UseCases, all_routes
-from registry.batches import Batches
+from registry.batches.by_body import Batches
+from registry.batches.by_query import QueryBatches
+from registry.batches.progress import BatchProgress
+from registry.batches.work import Workshop
+from registry.coding.rules import CodingRules
 from registry.enterprises import Enterprises
-from registry.identifiers import Identifiers
-from registry.passwords import Passwords
+from registry.export.exports import Exports
+from registry.files.files import FileLimits, Files
+from registry.identifiers.identifiers import Identifiers
+from registry.mappings.stored import Mappings
 from registry.prefixes import Prefixes
-from registry.template_store import Templates
+from registry.references import References
+from registry.rows.limits import Limits
+from registry.search.search import Search
+from registry.templates.stored import Templates
 from resolver.chain import Resolver
 from resolver.counting import ResolutionCounter
 
@@ -172,21 +184,49 @@ async def worker(settings: Settings, link: ParentLink) -> None:
             http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
         )
         await stack.enter_async_context(HttpServer(app, [bind(http.host, http.port)], bounds))
+        # What stands now stays to the end: to look through it for garbage again and again took an eighth of the CPU
+        # of bulk registration.
+        gc.collect()
+        gc.freeze()
         log.info("worker_ready", port=http.port)
         await until_told_to_stop(link)
 
 
 def use_cases(settings: Settings, pool: Pool) -> UseCases:
     """The writer's use cases on one pool."""
+    workshop = Workshop(pool, utc_now, chunk_rows=settings.registry.chunk_rows, limits=bulk_limits(settings))
     return UseCases(
         accounts=Accounts(pool, utc_now, Passwords(), timedelta(hours=settings.registry.token_hours)),
         enterprises=Enterprises(pool, utc_now),
         prefixes=Prefixes(pool, utc_now, Prefix.parse(settings.node.prefix)),
         templates=Templates(pool, utc_now),
+        mappings=Mappings(pool, utc_now),
+        coding_rules=CodingRules(pool, utc_now, SystemRandom()),
         identifiers=Identifiers(pool, utc_now),
-        batches=Batches(pool, utc_now, chunk_rows=settings.registry.chunk_rows),
+        search=Search(pool),
+        batches=Batches(workshop),
+        query_batches=QueryBatches(workshop, undo_within=timedelta(hours=settings.bulk.undo_hours)),
+        batch_progress=BatchProgress(pool, watchers=settings.bulk.watchers),
+        files=Files(pool, utc_now, FileLimits(settings.files.file_bytes, settings.files.enterprise_bytes)),
+        references=References(pool, Prefix.parse(settings.node.prefix)),
         batch_bytes=settings.registry.batch_bytes,
         batch_seconds=settings.http.body_seconds,
+        exports=Exports(pool, utc_now),
+        xlsx_characters=settings.registry.xlsx_characters,
+    )
+
+
+def bulk_limits(settings: Settings) -> Limits:
+    """What the reading of one body may cost."""
+    bulk = settings.bulk
+    return Limits(
+        ratio=bulk.ratio,
+        unpacked_bytes=bulk.unpacked_bytes,
+        workbook_bytes=bulk.workbook_bytes,
+        workbook_unpacked_bytes=bulk.workbook_unpacked_bytes,
+        workbook_entries=bulk.workbook_entries,
+        child_bytes=bulk.child_bytes,
+        child_seconds=bulk.child_seconds,
     )
 
 
@@ -205,6 +245,11 @@ def application(
             log_requests=settings.log.requests,
         ),
     )
+
+    async def end_streams(_: web.Application) -> None:
+        cases.batch_progress.stop()
+
+    app.on_shutdown.append(end_streams)
     openapi = document(routes, title="biaoshi 标识", version=__version__, description=_DESCRIPTION)
     face = admin.pages.NodeFace(settings.node.name, settings.node.prefix, settings.node.laboratory)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -218,6 +219,8 @@ def _adapter(
                 "this operation takes no query parameters",
                 faults=_named(request.query, "unknown", "unknown parameter"),
             )
+        if route.body is not None:
+            _check_coding(request, gzip=upload is None or upload.gzip)
         if body_model is not None:
             inputs["body"] = await parse_body(request, body_model, settings)
         elif upload is not None and request.content_type not in upload.media_types:
@@ -228,6 +231,14 @@ def _adapter(
         return await render(request, await route.handler(call, **inputs))
 
     return handle
+
+
+def _check_coding(request: web.Request, *, gzip: bool) -> None:
+    """A packed body is for those who unpack it with bounds. Raises ``UnsupportedMediaType``."""
+    coding = request.headers.get("Content-Encoding", "identity").lower()
+    if coding != "identity" and not (gzip and coding == "gzip"):
+        wanted = "unpacked or as gzip" if gzip else "unpacked"
+        raise UnsupportedMediaType(f"send the body {wanted}", found=f"Content-Encoding: {coding[:100]}")
 
 
 def bearer_token(request: web.Request) -> str:
@@ -257,10 +268,25 @@ async def parse_body(request: web.Request, model: type[BaseModel], settings: Web
     if request.content_type != "application/json":
         raise UnsupportedMediaType("send application/json", found=request.content_type[:100])
     body = b"".join([block async for block in body_blocks(request, settings.body_bytes, settings.body_seconds)])
+    if request.headers.get("Content-Encoding", "").lower() == "gzip":
+        body = _unpacked(body, settings.body_bytes)
     try:
         return model.model_validate_json(body, context=body)
     except ValidationError as error:
         raise InvalidInput("the body has faults", faults=faults_of(error)) from None
+
+
+def _unpacked(packed: bytes, limit: int) -> bytes:
+    unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)  # RFC 1952
+    try:
+        body = unpacking.decompress(packed, limit + 1)
+    except zlib.error as error:
+        raise BodyBroken(f"the body is no gzip: {error}", cause="zlib") from None
+    if len(body) > limit:
+        raise BodyTooLarge(f"the body may hold {limit} bytes", limit=limit)
+    if not unpacking.eof or unpacking.unused_data:
+        raise BodyBroken("the body is not one whole gzip", cause="zlib")
+    return body
 
 
 async def body_blocks(request: web.Request, limit: int, seconds: float) -> AsyncIterator[bytes]:
@@ -323,12 +349,15 @@ async def render(request: web.Request, reply: Reply) -> web.StreamResponse:
     if reply.content is None:
         return web.Response(status=reply.status, headers=headers)
     if isinstance(reply.content, BaseModel):
-        return web.Response(
+        answer = web.Response(
             body=reply.content.model_dump_json(by_alias=True).encode(),
             status=reply.status,
             headers=headers,
             content_type=reply.content_type,
         )
+        if headers.get("Connection") == "close":
+            answer.force_close()
+        return answer
     if isinstance(reply.content, bytes):
         return web.Response(
             body=reply.content,

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+MAX_ROW = 256 * 1024
+"""Octets of one row, line breaks inside it included."""
+
 MAX_KEPT = 4096
-"""Octets of the input row that a rejection keeps: enough to find and correct it, too few to fill a disk."""
+"""Octets that the rejection of a longer row keeps: enough to find it, too few to fill a disk."""
 
 _MAX_SHOWN = 120
 
@@ -53,13 +56,33 @@ class Code(StrEnum):
         "expected {expected} fields, found {found}",
     )
     BAD_JSON = "bad_json", "不是有效的 JSON：{reason}", "not valid JSON: {reason}"
-    NOT_AN_OBJECT = "not_an_object", "一行必须是一个 JSON 对象", "a line must be one JSON object"
+    NOT_AN_OBJECT = (
+        "not_an_object",
+        "每行（或数组的每个元素）必须是一个 JSON 对象",
+        "a line or element must be one JSON object",
+    )
     NESTED_VALUE = (
         "nested_value",
-        "值不能是数组或对象",
-        "a value must be text, a number, true, false or null, not an array or object",
+        "值不能是对象或多层数组",
+        "a value must be text, a number, true, false, null or a list of these",
     )
     DUPLICATE_KEY = "duplicate_key", "同一个键出现两次", "the key appears twice"
+    NOT_GB18030 = (
+        "not_gb18030",
+        "第 {position} 个字节不是 GB 18030 编码",
+        "octet {position} of the row is not GB 18030",
+    )
+    CELL_ERROR = "cell_error", "单元格的值是错误 {value}", "the cell holds the error {value}"
+    FORMULA_WITHOUT_VALUE = (
+        "formula_without_value",
+        "公式没有保存结果，请用电子表格软件打开并保存",
+        "the formula has no stored result; open the workbook in a spreadsheet program and save it",
+    )
+    NUMBER_NOT_EXACT = (
+        "number_not_exact",
+        "电子表格只保留数字的前 15 位，请把单元格改为文本：{value}",
+        "a spreadsheet keeps 15 digits of a number; make the cell text: {value}",
+    )
 
     # The row does not fit the mapping or the grammar of suffixes.
     UNKNOWN_ATTRIBUTE = "unknown_attribute", "模板中没有这个属性", "the template has no such attribute"
@@ -70,6 +93,40 @@ class Code(StrEnum):
         "the suffix must be text (a number loses its leading zeros)",
     )
     INVALID_SUFFIX = "invalid_suffix", "后缀不符合规则：{reason_zh}", "not a suffix: {reason}"
+
+    # A transform of the mapping, or the coding rule, cannot take the row.
+    NOT_IN_LOOKUP = "not_in_lookup", "对照表中没有：{value}", "the lookup table does not name {value}"
+    DATE_FORMAT_MISMATCH = (
+        "date_format_mismatch",
+        "不是 {format} 格式的日期：{value}",
+        "not a date of the form {format}: {value}",
+    )
+    JOIN_INCOMPLETE = (
+        "join_incomplete",
+        "要连接的列“{column}”没有值",
+        "the column {column} has no value to join",
+    )
+    NOT_A_VERSION = "not_a_version", "不是版本号：{value}", "not a version: {value}"
+    CODING_VALUE_MISSING = (
+        "coding_value_missing",
+        "编码规则需要“{name}”的值",
+        "the coding rule needs a value of {name}",
+    )
+    CODING_VALUE_TOO_LONG = (
+        "coding_value_too_long",
+        "编码规则中“{name}”最多 {limit} 个字符，实际 {found} 个",
+        "the coding rule takes at most {limit} characters of {name}, found {found}",
+    )
+    NOT_FOR_CHECK_DIGIT = (
+        "not_for_check_digit",
+        "字符 {character} 不能参与校验码计算",
+        "the check digit cannot be computed over {character}",
+    )
+    SERIALS_SPENT = (
+        "serials_spent",
+        "流水号已用完：最多 {width} 位",
+        "the serial numbers of {width} digits are used up",
+    )
 
     # The record as a whole.
     NO_VALUES = "no_values", "没有任何属性值", "no attribute has a value"
@@ -107,6 +164,33 @@ class Code(StrEnum):
     NOT_A_CHOICE = "not_a_choice", "不在可选值之内：{value}", "not one of the choices: {value}"
     TOO_SMALL = "too_small", "小于最小值 {limit}", "less than the minimum {limit}"
     TOO_LARGE = "too_large", "大于最大值 {limit}", "greater than the maximum {limit}"
+    UNKNOWN_UNIT = (
+        "unknown_unit",
+        "未知的单位：{value}（可用：{known}）",
+        "unknown unit: {value} (known here: {known})",
+    )
+    UNIT_NOT_EXACT = (
+        "unit_not_exact",
+        "{value} 不能精确换算为 {unit}",
+        "{value} is no exact decimal number of {unit}",
+    )
+    NOT_A_FILE = (
+        "not_a_file",
+        "不是文件标识（sha256- 加 64 位小写十六进制数）：{value}",
+        "not a file id (sha256- and 64 lower-case hexadecimal digits): {value}",
+    )
+    NOT_AN_IDENTIFIER = (
+        "not_an_identifier",
+        "不是标识（前缀/后缀）：{value}",
+        "not an identifier (prefix/suffix): {value}",
+    )
+    ONE_VALUE = "one_value", "该属性只有一个值，不能是数组", "the attribute takes one value, not an array"
+    TOO_MANY_ITEMS = (
+        "too_many_items",
+        "最多 {limit} 项，实际 {found} 项",
+        "at most {limit} items, found {found}",
+    )
+    EMPTY_ITEM = "empty_item", "数组中不能有空项", "an item of an array may not be empty"
 
     # The row fits, and something stands in its way.
     DUPLICATE_ROW = "duplicate_row", "文件中前面已有同一标识", "the same identifier stands earlier in this file"
@@ -115,17 +199,35 @@ class Code(StrEnum):
         "标识已存在，且数据不同",
         "the identifier is registered already, with other data",
     )
+    IDENTIFIER_UNKNOWN = "identifier_unknown", "标识不存在", "the identifier is not registered"
+    VERSION_CHANGED = (
+        "version_changed",
+        "标识已被修改：应为版本 {expected}，现为版本 {found}",
+        "the identifier was changed: version {expected} is expected, version {found} stands",
+    )
+    CHANGED_SINCE = (
+        "changed_since",
+        "标识此后又有变更（现为版本 {found}），不能撤销",
+        "the identifier was changed since (version {found} stands), so this is not undone",
+    )
+    FILE_UNKNOWN = "file_unknown", "没有这个文件，请先上传", "there is no such file; upload it first"
     VALUE_TAKEN = (
         "value_taken",
         "该值必须唯一，已被其他标识使用",
         "the value must be unique and another identifier has it",
     )
 
-    def fault(self, field: str | None = None, **facts: Any) -> Fault:
-        """This code said about one field; ``facts`` fill the places of its wording."""
+    def fault(self, field: str | None = None, *, item: int | None = None, **facts: Any) -> Fault:
+        """This code said about one field, or about one item of its array (from 1).
+
+        ``facts`` fill the places of its wording.
+        """
         texts = {name: shown(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+        chinese, english = self.zh.format_map(texts), self.en.format_map(texts)
+        if item is not None:
+            chinese, english = f"第 {item} 项：{chinese}", f"item {item}: {english}"
         place = None if field is None else shown(field)
-        return Fault(place, self, f"{self.zh.format_map(texts)} / {self.en.format_map(texts)}")
+        return Fault(place, self, f"{chinese} / {english}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +249,9 @@ class Fault:
 class Rejection:
     """One fault of one input row, with its place: what the sender needs to correct and send again.
 
-    ``line`` is the 1-based physical line where the row starts; ``row`` the row's own octets without the
-    final line feed, cut to ``MAX_KEPT``. A row with three faults makes three rejections.
+    ``line`` is the 1-based physical line where the row starts, in a workbook the number of the row in its sheet;
+    ``row`` the row's own octets without the final line feed, whole up to ``MAX_ROW``; ``sheet`` counts from 1 and
+    is 0 outside workbooks. A row with three faults makes three rejections.
     """
 
     line: int
@@ -156,10 +259,12 @@ class Rejection:
     code: str
     message: str
     row: bytes
+    sheet: int = 0
 
     @classmethod
-    def of(cls, line: int, row: bytes, fault: Fault) -> Rejection:
-        return cls(line, fault.field, fault.code, fault.message, row[:MAX_KEPT])
+    def of(cls, line: int, row: bytes, fault: Fault, sheet: int = 0) -> Rejection:
+        kept = row if len(row) <= MAX_ROW else row[:MAX_KEPT]
+        return cls(line, fault.field, fault.code, fault.message, kept, sheet)
 
 
 def shown(text: str) -> str:

@@ -184,7 +184,7 @@ async def _register(
     state.registered = state.rejected = 0
     for file, sample in zip(files, samples[:FILES], strict=True):
         user = await make_enterprise_user(administrator, sample)
-        task = Import(file, sample.prefix, template()["name"], MAPPING)
+        task = Import(file, sample.prefix, template()["name"], mapping=MAPPING)
         batch = await import_file(user, task)
         say(
             f"  {sample.form['name']} {sample.prefix}: 注册 {batch['registered']:,}，驳回 {batch['rejected']}"

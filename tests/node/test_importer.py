@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import gzip
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,10 +17,12 @@ import pytest
 from node import embedded
 from node.client import Client, NodeAway, NotANode, Refused, connect
 from node.embedded import EmbeddedPostgres
-from node.importer import FileUnusable, Import, import_file, save_rejections
+from node.import_command import rejections_beside
+from node.importer import FileUnusable, Import, MappingTooLong, import_file, preview_file, save_rejections
 from node.migrate import migrate
 from tests.support.docking import until
 from tests.support.node import Node, running_node
+from tests.support.workbooks import written
 
 HEADER = "suffix,name,serial,model,weight_kg"
 QUIET = {"requests": False}
@@ -151,8 +154,12 @@ async def test_what_is_asked_is_part_of_the_key(tmp_path: Path) -> None:
         task(file, template="valve").key(),
         task(file, mapping=("code=suffix",)).key(),
         task(file, delimiter=";").key(),
+        task(file, operation="update").key(),
+        task(file, mapping_name="erp").key(),
+        task(file, mapping={"suffix": "code"}).key(),
+        task(file, encoding="gb18030").key(),
     }
-    assert len(keys) == 5
+    assert len(keys) == 9
 
 
 @pytest.mark.parametrize("cuts", [[300_000], [200, 120_000, 500_000], [700_000, 700_000, 64]])
@@ -213,11 +220,11 @@ async def test_rejected_rows_are_saved_with_their_places(
     await save_rejections(client, batch["batch_id"], target)
     with target.open(encoding="utf-8", newline="") as saved:
         rows = list(csv.DictReader(saved))
-    assert [(row["line"], row["field"], row["code"]) for row in rows] == [
+    assert [(row["biaoshi_line"], row["biaoshi_field"], row["biaoshi_code"]) for row in rows] == [
         ("5", "weight_kg", "not_a_number"),
         ("6", "name", "required"),
     ]
-    assert rows[0]["row"] == "'=1+1,@SUM(A1),S-x,m,heavy"
+    assert (rows[0]["suffix"], rows[0]["name"]) == ("'=1+1", "'@SUM(A1)")
     with pytest.raises(FileUnusable, match="cannot be written"):
         await save_rejections(client, batch["batch_id"], tmp_path)
 
@@ -237,6 +244,77 @@ async def test_ndjson_is_imported_too(node: Node, client: Client, tmp_path: Path
     assert (await import_file(client, task(file)))["registered"] == 1
     answer = await node("GET", "/v1/identifiers/88.101.2001/A-1")
     assert answer.json["attributes"]["weight_kg"] == "1.10"
+
+
+FORMS = {
+    "pumps.tsv": "suffix\tname\nA-1\t离心泵\nA-2\t\n".encode(),
+    "pumps.csv.gz": gzip.compress("suffix;name\nA-1;离心泵\nA-2;\n".encode("gb18030")),
+    "pumps.jsonl": b'{"suffix": "A-1", "name": "x"}\n{"suffix": "A-2"}\n',
+    "PUMPS.JSON": b'[{"suffix": "A-1", "name": "x"}, {"suffix": "A-2"}]',
+    "pumps.xlsx": written({"一": [["suffix", "name"], ["A-1", "x"], ["A-2", ""]]}),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_every_form_is_looked_at_sent_and_its_rejections_come_back_in_kind(
+    node: Node, client: Client, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(FORMS[name])
+    seen = await preview_file(client, task(file))
+    assert (seen["registered"], seen["rejected"], await registered(node)) == (1, 1, (0, 0, 0))
+    batch = await import_file(client, task(file))
+    assert (batch["registered"], batch["rejected"]) == (1, 1)
+    back = rejections_beside(task(file))
+    assert back.parent == tmp_path
+    await save_rejections(client, batch["batch_id"], back)
+    again = await import_file(client, task(back))  # nothing was corrected
+    assert (again["registered"], again["rejected"]) == (0, 1)
+
+
+async def test_what_stands_is_changed_with_the_confirmation_of_its_preview(
+    node: Node, client: Client, write: Write
+) -> None:
+    file = write(2_000)
+    await import_file(client, task(file))
+    change = task(file, operation="suspend", template=None)
+    with pytest.raises(Refused, match="confirmation_missing"):
+        await import_file(client, change)
+    seen = await preview_file(client, change)
+    batch = await import_file(client, change, confirmation=seen["confirmation"])
+    assert (batch["state"], batch["changed"]) == ("finished", 2_000)
+    assert await registered(node) == (2_000, 4_000, 2)
+
+
+async def test_a_paused_import_is_told_waited_for_and_goes_on(node: Node, client: Client, write: Write) -> None:
+    told: list[str] = []
+    file = write(30_000)
+
+    async def pause() -> str:
+        while True:
+            listed = (await client.get("/v1/batches"))["items"]
+            if listed and listed[0]["registered"]:
+                await client.post(f"/v1/batches/{listed[0]['batch_id']}/pause")
+                return str(listed[0]["batch_id"])
+            await asyncio.sleep(0.02)
+
+    pausing = asyncio.create_task(pause())
+    left = await import_file(client, task(file))
+    assert left["state"] == "paused"
+    batch_id = await pausing
+    assert (await registered(node))[0] == left["registered"] < 30_000
+    waiting = asyncio.create_task(
+        import_file(client, task(file), paused=lambda batch: told.append(batch["batch_id"]))
+    )
+
+    async def has_been_told() -> bool:
+        return bool(told)
+
+    await until(has_been_told)
+    await client.post(f"/v1/batches/{batch_id}/resume")
+    batch = await asyncio.wait_for(waiting, 30)
+    assert (batch["state"], batch["registered"], told) == ("finished", 30_000, [batch_id])
+    assert await registered(node) == (30_000, 30_000, 1)
 
 
 # Refusals -------------------------------------------------------------------------------------------
@@ -264,7 +342,9 @@ async def test_a_bad_header_is_seen_while_a_large_body_is_still_being_sent(clien
         ({"prefix": "88.101.2002"}, "not_allowed"),
         ({"prefix": "nonsense"}, "invalid_prefix"),
         ({"template": "nothing"}, "template_unknown"),
-        ({"mapping": ("nonsense",)}, "batch_failed"),
+        ({"mapping": ("nonsense",)}, "invalid_mapping"),
+        ({"mapping_name": "nobody's"}, "mapping_unknown"),
+        ({"operation": "delete"}, "operation_unfit"),
         ({"delimiter": "#"}, "invalid_input"),
     ],
     ids=str,
@@ -320,7 +400,15 @@ async def test_a_file_that_cannot_be_read_is_named(client: Client, tmp_path: Pat
             await import_file(client, task(file))
 
 
-@pytest.mark.parametrize("name", ["pumps.xlsx", "pumps", "pumps.csv.gz", ".csv"])
+@pytest.mark.parametrize("name", ["pumps.xls", "pumps", "pumps.gz", ".csv", "pumps.csv.zip"])
 async def test_a_file_of_an_unknown_ending_is_named(client: Client, write: Write, name: str) -> None:
-    with pytest.raises(FileUnusable, match=r"\.csv, \.ndjson, \.jsonl"):
+    with pytest.raises(FileUnusable, match=r"\.csv, \.tsv, \.ndjson, \.jsonl"):
         await import_file(client, task(write(5, name=name)))
+
+
+async def test_a_mapping_that_does_not_fit_into_an_address_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("code\nA\n")
+    async with connect("http://127.0.0.1:1", "token") as client:
+        with pytest.raises(MappingTooLong):
+            await import_file(client, task(file, mapping={"suffix": "x" * 5000}))

@@ -411,9 +411,25 @@ async def test_a_body_that_turns_out_too_large_is_refused(ask: Web) -> None:
 
 async def test_a_body_that_swells_when_unpacked_is_too_large(ask: Web) -> None:
     packed = gzip.compress(b" " * 10_000_000)
-    answer = await ask("POST", "/v1/uploads", data=packed,
-                       headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"})  # fmt: skip
+    answer = await ask("POST", "/v1/shelves", data=packed,
+                       headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})  # fmt: skip
     assert (answer.status, answer.problem["code"]) == (413, "body_too_large")
+
+
+async def test_what_is_packed_in_no_way_that_we_know_is_refused(ask: Web) -> None:
+    whole = gzip.compress(b'{"name": "a"}')
+    for body, coding, code in (
+        (whole, "br", "unsupported_media_type"),
+        (whole[:-4], "gzip", "body_broken"),
+        (whole + b"more", "gzip", "body_broken"),
+        (b'{"name": "a"}', "gzip", "body_broken"),
+    ):
+        answer = await ask("POST", "/v1/shelves", data=body,
+                           headers={"Content-Type": "application/json", "Content-Encoding": coding})  # fmt: skip
+        assert answer.problem["code"] == code, (body, coding)
+    upload = await ask("POST", "/v1/uploads", data=whole,
+                       headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"})  # fmt: skip
+    assert (upload.status, upload.problem["code"]) == (415, "unsupported_media_type")
 
 
 async def test_a_packed_body_is_unpacked(ask: Web) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from node.database import DatabaseAway, Pool, transaction
 from node.errors import Conflict
-from registry import store, tokens
+from registry import store
+from registry.accounts import tokens
 from registry.store import VersionChanged, check_version, reading, refusing, time_ordered_id
 
 
@@ -51,7 +52,9 @@ async def test_every_constraint_that_the_writer_names_stands_in_the_schema(pool:
     for path in sorted(Path(store.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "refusing":
-                named |= {keyword.arg for keyword in node.keywords}
+                named |= {keyword.arg for keyword in node.keywords if keyword.arg}
+            if isinstance(node, ast.keyword) and (node.arg or "").endswith("_constraint"):
+                named.add(ast.literal_eval(node.value))
     assert len(named) >= 6
     standing = await pool.fetch("SELECT conname FROM pg_constraint UNION SELECT indexname FROM pg_indexes")
     assert named <= {row[0] for row in standing}

@@ -164,6 +164,9 @@ prefix.apply AE             prefix.read ARUEP           prefix.review R         
 prefix.suspend A            prefix.withdraw A
 template.read ARUEP         template.edit AE            template.edit_shared A      template.publish AE
 identifier.read ARUEP       identifier.register AEP     identifier.update AEP       identifier.delete AEP
+identifier.suspend AEP      identifier.export AUEP      identifier.restore A
+mapping.read ARUEP          mapping.edit AE             coding_rule.read ARUEP      coding_rule.edit AE
+file.read ARUEP             file.add AEP
 history.read ARUEP          node.read ARU
 """
 

@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -21,13 +22,14 @@ from yarl import URL
 from node.auth import Role
 from node.config import Settings
 from node.database import open_pool
+from node.founding import found
 from node.http_server import Bounds, HttpServer, bind
 from node.routes import Route
 from node.serve import application
-from registry.accounts import Accounts
+from registry.accounts.accounts import Accounts
+from registry.accounts.passwords import Passwords
 from registry.api.v1.routes import UseCases, all_routes
-from registry.passwords import Passwords
-from registry.template_store import StoredTemplate
+from registry.templates.stored import StoredTemplate
 from resolver.chain import Resolver
 from resolver.counting import ResolutionCounter
 from tests.support.world import Holder, World, actor
@@ -126,9 +128,24 @@ def declared_routes() -> list[Route]:
 
 def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases:
     return UseCases(
-        accounts, world.enterprises, world.prefixes, world.templates, world.identifiers, world.batches,
-        settings.registry.batch_bytes, settings.http.body_seconds,
-    )  # fmt: skip
+        accounts=accounts,
+        enterprises=world.enterprises,
+        prefixes=world.prefixes,
+        templates=world.templates,
+        mappings=world.mappings,
+        coding_rules=world.coding_rules,
+        identifiers=world.identifiers,
+        search=world.search,
+        batches=world.batches,
+        query_batches=world.query_batches,
+        batch_progress=world.batch_progress,
+        batch_bytes=settings.registry.batch_bytes,
+        batch_seconds=settings.http.body_seconds,
+        exports=world.exports,
+        xlsx_characters=settings.registry.xlsx_characters,
+        files=world.files,
+        references=world.references,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -138,6 +155,7 @@ async def running_node(
     """A node on a free port of the loopback; ``groups`` are settings, for example ``http={"body_bytes": 4096}``."""
     settings = Settings(**groups)  # type: ignore[arg-type]  # groups are checked by pydantic
     http, resolving = settings.http, settings.resolver
+    await found(database_url, laboratory=settings.node.laboratory, at=datetime.now(UTC))
     listening = bound or bind("127.0.0.1", 0)
     pool = await open_pool(database_url, "biaoshi_writer", size=settings.database.pool, seconds=5, name="test node")
     world = World(pool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,13 +12,22 @@ from node.auth import Account, Role
 from node.database import Pool
 from node.identifier import Identifier, Prefix
 from node.journal import Actor, Interface
-from registry.batches import Batches
+from registry.batches.by_body import Batches
+from registry.batches.by_query import QueryBatches
+from registry.batches.progress import BatchProgress
+from registry.batches.work import Workshop
+from registry.coding.rules import CodingRules
 from registry.credit_code import complete
 from registry.enterprises import EnterpriseFacts, Enterprises
-from registry.identifiers import Identifiers
+from registry.export.exports import Exports
+from registry.files.files import FileLimits, Files
+from registry.identifiers.identifiers import Identifiers
+from registry.mappings.stored import Mappings
 from registry.prefixes import Prefixes
-from registry.template_store import StoredTemplate, Templates
-from registry.templates import Template
+from registry.references import References
+from registry.search.search import Search
+from registry.templates.stored import StoredTemplate, Templates
+from registry.templates.template import Template
 from registry.transitions import Verb
 
 NODE_PREFIX = Prefix.parse("88.101")
@@ -92,8 +102,17 @@ class World:
         self.enterprises = Enterprises(pool, self.clock)
         self.prefixes = Prefixes(pool, self.clock, NODE_PREFIX)
         self.templates = Templates(pool, self.clock)
+        self.mappings = Mappings(pool, self.clock)
+        self.coding_rules = CodingRules(pool, self.clock, Random(7))
         self.identifiers = Identifiers(pool, self.clock)
-        self.batches = Batches(pool, self.clock, chunk_rows=500)
+        self.search = Search(pool)
+        self.workshop = Workshop(pool, self.clock, chunk_rows=500)
+        self.batches = Batches(self.workshop)
+        self.query_batches = QueryBatches(self.workshop)
+        self.batch_progress = BatchProgress(pool, every=0.05)
+        self.exports = Exports(pool, self.clock)
+        self.files = Files(pool, self.clock, FileLimits())
+        self.references = References(pool, NODE_PREFIX)
         self.administrator = staff(Role.ADMINISTRATOR)
         self.reviewer = staff(Role.REVIEWER)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from registry.passwords import MOST_LENGTH
+from registry.accounts.passwords import MOST_LENGTH
 
 
 class Body(BaseModel):

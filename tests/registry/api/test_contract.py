@@ -60,6 +60,26 @@ def node(server_url: Callable[[str], str], template_database: str) -> Iterator[N
     asyncio.run(execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
+MAPPING = {
+    "suffix": {"coding_rule": "pump", "values": {"line": {"columns": ["a", "b"], "join": "-"}}},
+    "attributes": {
+        "name": "品名",
+        "made_on": {"column": "made", "trim": True, "date_format": "YYYY/M/D"},
+        "grade": {"column": "quality", "split": ";", "lookup": {"优": "A"}, "otherwise": "B"},
+        "passed": {"constant": True},
+    },
+}
+CODING_RULE = {
+    "segments": [
+        {"kind": "value", "name": "model", "width": 8, "pad": "0", "case": "upper"},
+        {"kind": "date", "format": "YYMM"},
+        {"kind": "serial", "width": 5, "start": 1, "period": "month"},
+        {"kind": "random", "length": 2, "alphabet": "AB"},
+        {"kind": "check", "method": "mod_97_10"},
+    ]
+}
+
+
 def living(node: Node, label: str) -> dict[str, Any]:
     """Parameters by name that mean something; the second enterprise and its prefix are there to be ruined."""
     holder = node.other if "/v1/prefixes/" in label else node.holder
@@ -67,6 +87,8 @@ def living(node: Node, label: str) -> dict[str, Any]:
         "enterprise_id": str(node.other.account.enterprise_id),
         "account_id": node.account_ids["other"],
         "template_id": node.template.template_id,
+        "mapping_id": 1,
+        "coding_rule_id": 1,
         "prefix": holder.prefix.text,
         "template": "pump",
         "suffix": "PUMP-1",
@@ -103,12 +125,21 @@ def samples(node: Node) -> dict[str, Any]:
         "POST /v1/prefixes/{prefix}/withdraw": reason,
         "POST /v1/templates": {**definition, "name": "valve", "enterprise_id": enterprise_id},
         "PUT /v1/templates/{template_id}": {**definition, "version": 1},
+        "POST /v1/mappings": {"enterprise_id": enterprise_id, "name": "erp", "definition": MAPPING},
+        "PUT /v1/mappings/{mapping_id}": {"name": "erp", "definition": MAPPING, "version": 1},
+        "POST /v1/coding-rules": {"enterprise_id": enterprise_id, "name": "pump", "definition": CODING_RULE},
+        "PUT /v1/coding-rules/{coding_rule_id}": {"name": "pump", "definition": CODING_RULE, "version": 1},
+        "POST /v1/coding-rules/{coding_rule_id}/preview": {"values": {"model": "CP-12"}, "serial": 7},
         "POST /v1/identifiers": {
             "prefix": "88.101.2001", "suffix": "PUMP-1", "template": "pump",
             "attributes": {"name": "离心泵", "weight_kg": 1.5, "passed": True},
         },
         "PUT /v1/identifiers/{prefix}/{suffix}": {"version": 1, "attributes": {"name": "离心泵"}},
         "POST /v1/batches": "suffix,name\nA-1,离心泵\nA-2,\n",
+        "POST /v1/batches/by-query": {
+            "operation": "update", "prefix": "88.101.2001", "filters": {"template": "pump"}, "set": {"grade": "A"},
+            "dry_run": True,
+        },
     }  # fmt: skip
 
 

@@ -1,0 +1,200 @@
+"""Rows as registrations: mapped, given a suffix by a coding rule if one is asked for, checked, encoded, written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from node.database import Connection
+from registry.batches.rows import Columns, Verdict, Weighed, Weighing, Writer, rejected, slices
+from registry.batches.store import Settled
+from registry.coding.rules import StoredCodingRule
+from registry.coding.serials import check_rule, with_suffixes
+from registry.files.files import missing_files
+from registry.identifiers.state import IdentifierState
+from registry.identifiers.writing import SQL as WRITING
+from registry.identifiers.writing import Taken, same_values, write_new
+from registry.mappings.mapping import SUFFIX, Mapped, Mapping, objects_by_name
+from registry.prefix_grant import PrefixGrant
+from registry.rejection import Code, Rejection
+from registry.rows import Row
+from registry.rows.form import Format
+from registry.rows.source import Header, Item
+from registry.templates.encoder import Entry, timestamp_of
+from registry.templates.stored import StoredTemplate
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Entries whose keys differ, with the rows they came from, and the rows that were rejected on the way.
+
+    ``unnamed`` are rows whose suffixes a coding rule makes where they are written.
+    """
+
+    at: datetime
+    entries: list[Entry] = field(default_factory=list)
+    origins: dict[str, Row[Any]] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
+    unnamed: list[tuple[Row[Any], Mapped]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInUse:
+    """The coding rule that makes the suffixes of a batch, and what its random segments are made of."""
+
+    stored: StoredCodingRule
+    rng: Random
+
+
+class RowRegistrations:
+    """Registration of rows by one template, under one prefix. ``begun``: rows of this batch stand already.
+
+    Raises ``InvalidMapping`` when mapping, template and rule do not fit together.
+    """
+
+    def __init__(
+        self,
+        stored: StoredTemplate,
+        grant: PrefixGrant,
+        form: Format,
+        mapping: Mapping | None,
+        rule: RuleInUse | None,
+        *,
+        begun: bool,
+    ) -> None:
+        names = stored.template.names
+        if rule is not None and mapping is not None:
+            check_rule(rule.stored, mapping, names)
+        self._stored = stored
+        self._prefix = grant.prefix
+        self._rule = rule
+        self._encoder = stored.template.compile()
+        self._names = {attribute.index: attribute.name for attribute in stored.template.attributes}
+        self._expect_taken = begun
+        self._columns = Columns(
+            form,
+            lambda header: (mapping or Mapping.by_name(header)).table(header, names),
+            lambda: mapping.objects(names) if mapping is not None else objects_by_name(names),
+        )
+
+    async def make(self, items: Sequence[Item], at: datetime) -> Chunk:
+        chunk = Chunk(at)
+        timestamp = timestamp_of(at)
+        async for some in slices(items):
+            for item in some:
+                if type(item) is Row:
+                    self._take(item, self._columns.read(item.fields), timestamp, chunk)
+                elif type(item) is Rejection:
+                    chunk.rejections.append(item)
+                elif isinstance(item, Header):
+                    self._columns.take(item)
+        return chunk
+
+    def _take(self, row: Row[Any], mapped: Mapped, timestamp: bytes, chunk: Chunk) -> None:
+        if self._rule is None:
+            self._encode(row, mapped, timestamp, chunk)
+        else:
+            chunk.unnamed.append((row, mapped))
+
+    def _encode(self, row: Row[Any], mapped: Mapped, timestamp: bytes, chunk: Chunk) -> None:
+        entry = self._encoder.entry(self._prefix, mapped, timestamp)
+        if isinstance(entry, list):
+            chunk.rejections.extend(rejected(row, fault) for fault in entry)
+        elif entry.suffix_key in chunk.origins:
+            chunk.rejections.append(rejected(row, Code.DUPLICATE_ROW.fault(SUFFIX)))
+        else:
+            chunk.origins[entry.suffix_key] = row
+            chunk.entries.append(entry)
+
+    async def write(self, connection: Connection, grant: PrefixGrant, chunk: Chunk, by: Writer) -> Settled:
+        ready = await self._ready(connection, grant, chunk)
+        outcome = await write_new(
+            connection, grant, self._stored.template_id, ready.entries, account_id=by.account_id,
+            interface=by.interface, at=chunk.at, batch_id=by.batch_id, expect_taken=self._expect_taken,
+        )  # fmt: skip
+        self._expect_taken = bool(outcome.taken or outcome.unchanged)
+        ready.rejections.extend(self._refused(ready, taken) for taken in outcome.taken)
+        return Settled(registered=outcome.registered, unchanged=outcome.unchanged, rejections=tuple(ready.rejections))
+
+    async def _ready(self, connection: Connection, grant: PrefixGrant, chunk: Chunk) -> Chunk:
+        """The chunk with every suffix made, without the rows that name files which are not there."""
+        ready = Chunk(chunk.at, list(chunk.entries), dict(chunk.origins), list(chunk.rejections))
+        if self._rule is not None:
+            rows = [row for row, _ in chunk.unnamed]
+            mapped = await with_suffixes(
+                connection, self._rule.stored, grant.prefix_id, self._stored.template.names,
+                [mapped for _, mapped in chunk.unnamed], chunk.at, self._rule.rng,
+            )  # fmt: skip
+            timestamp = timestamp_of(chunk.at)
+            async for some in slices(list(zip(rows, mapped, strict=True))):
+                for row, named in some:
+                    self._encode(row, named, timestamp, ready)
+        await self._set_aside_missing_files(connection, grant, ready)
+        return ready
+
+    async def _set_aside_missing_files(self, connection: Connection, grant: PrefixGrant, chunk: Chunk) -> None:
+        digests = {named.digest for entry in chunk.entries for named in entry.files}
+        missing = await missing_files(connection, grant.enterprise_id, digests) if digests else set()
+        if not missing:
+            return
+        entries = []
+        for entry in chunk.entries:
+            faults = [
+                Code.FILE_UNKNOWN.fault(self._names.get(named.attribute_index))
+                for named in entry.files
+                if named.digest in missing
+            ]
+            if not faults:
+                entries.append(entry)
+            chunk.rejections.extend(rejected(chunk.origins[entry.suffix_key], fault) for fault in faults)
+        chunk.entries = entries
+
+    def _refused(self, chunk: Chunk, taken: Taken) -> Rejection:
+        if taken.attribute_index is not None:
+            fault = Code.VALUE_TAKEN.fault(self._names.get(taken.attribute_index))
+        else:
+            fault = (Code.DUPLICATE_ROW if taken.same_batch else Code.IDENTIFIER_EXISTS).fault(SUFFIX)
+        return rejected(chunk.origins[taken.entry.suffix_key], fault)
+
+    async def weigh(self, connection: Connection, grant: PrefixGrant, chunk: Chunk, at: datetime) -> Weighing:  # noqa: ARG002 - the chunk's own
+        ready = await self._ready(connection, grant, chunk)
+        template_id = self._stored.template_id
+        weighing = Weighing(rejections=ready.rejections)
+        standing = {
+            found["suffix_key"]: found
+            for found in await connection.fetch(WRITING["find_taken"], grant.prefix_id, list(ready.origins))
+        }
+        holders = await self._holders(connection, grant, ready.entries)
+        for entry in ready.entries:
+            row, found = ready.origins[entry.suffix_key], standing.get(entry.suffix_key)
+            claims = [(template_id, side.index, side.value) for side in entry.side if side.unique]
+            lost = next((claim for claim in claims if holders.get(claim, entry.suffix_key) != entry.suffix_key), None)
+            verdict = Verdict.REGISTER
+            if lost is not None:
+                weighing.rejections.append(rejected(row, Code.VALUE_TAKEN.fault(self._names.get(lost[1]))))
+                continue
+            if found is not None and found["state"] != IdentifierState.DELETED:
+                if found["template_id"] != template_id or not same_values(found["record"], entry.record):
+                    weighing.rejections.append(rejected(row, Code.IDENTIFIER_EXISTS.fault(SUFFIX)))
+                    continue
+                verdict = Verdict.UNCHANGED
+            holders.update(dict.fromkeys(claims, entry.suffix_key))
+            weighing.rows.append(
+                Weighed(row, entry.suffix, entry.suffix_key, verdict, template_id, entry.record, claims)
+            )
+        return weighing
+
+    async def _holders(
+        self, connection: Connection, grant: PrefixGrant, entries: Sequence[Entry]
+    ) -> dict[tuple[int, int, str], str]:
+        """Who has the unique values of these entries now."""
+        wanted = sorted({(side.index, side.value) for entry in entries for side in entry.side if side.unique})
+        if not wanted:
+            return {}
+        template_id = self._stored.template_id
+        indexes, values = zip(*wanted, strict=True)
+        found = await connection.fetch(WRITING["find_taken_values"], grant.prefix_id, template_id, indexes, values)
+        return {(template_id, one["attribute_index"], one["value"]): one["suffix_key"] for one in found}
