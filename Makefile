@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external check soak bench-import lock clean
+.PHONY: help demo serve test test-external check soak model bench-import bench-register bench-search test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -29,11 +29,23 @@ check: .venv/test ## style, types, architecture
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/architecture $(ARGS)
 
+test-million: .venv/test ## a million rows with 1,000 bad ones: the good are registered, the corrected complete it
+	@$(BIN)/python -m pytest tests/system/test_import_whole.py --rows 1000000 $(ARGS)
+
 soak: .venv/test ## kill -9 rounds during a 200,000-row import
 	@$(BIN)/python -m pytest tests/system/test_kills.py --rows 200000 --rounds 60 $(ARGS)
 
-bench-import: .venv/test ## a generated million rows by `biaoshi import`, beside a raw COPY of the same rows
+model: .venv/test ## 500 sequences of 50 acts over HTTP against a dictionary
+	@$(BIN)/python -m pytest tests/system/test_model.py --sequences 500 --acts 50 $(ARGS)
+
+bench-import: .venv/test ## a generated million rows in every format, beside a raw COPY; ARGS='--rows N --formats csv xlsx'
 	@$(BIN)/python -m loadtest.bench_import $(ARGS)
+
+bench-register: .venv/test ## single registrations over keep-alive HTTP; ARGS='--total N --connections 16 64'
+	@$(BIN)/python -m loadtest.bench_register $(ARGS)
+
+bench-search: .venv/test ## searches among 2,000,000 identifiers: first page, tenth page, count; ARGS='--rows N'
+	@$(BIN)/python -m loadtest.bench_search $(ARGS)
 
 lock: ## new requirements.lock and requirements-test.lock (needs uv on the PATH)
 	uv pip compile pyproject.toml requirements/build.in --python-version 3.11 --universal --generate-hashes \

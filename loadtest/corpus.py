@@ -3,27 +3,108 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time
 from pathlib import Path
+from typing import NamedTuple
 
-HEADER = ("suffix", "name", "model", "weight_kg", "made_on", "passed")
+import xlsxwriter
 
 
-def write_csv(target: Path, rows: int, *, marker: str = "PUMP") -> None:
-    """A CSV of ``rows`` valid rows; the same arguments give the same bytes."""
+class Product(NamedTuple):
+    """One row; the fields are the columns."""
+
+    suffix: str
+    name: str
+    model: str
+    weight_kg: float
+    made_on: date
+    passed: bool
+
+
+HEADER = Product._fields
+MARKER = "PUMP"
+SHEET_ROWS = 1_048_575
+"""Below the header of one worksheet (ECMA-376 part 1, 18.3.1.73)."""
+
+
+def products(rows: int, marker: str = MARKER) -> Iterator[Product]:
+    """The same arguments give the same rows, all of them valid."""
+    for number in range(rows):
+        yield Product(
+            f"{marker}-{number:09d}",
+            f"离心泵 {number % 97} 型",
+            f"CP-{number % 1000:04d}",
+            number % 500 / 10 + 1,
+            date(2026, number % 12 + 1, number % 28 + 1),
+            bool(number % 7),
+        )
+
+
+def write_csv(target: Path, rows: int, *, marker: str = MARKER) -> None:
+    """A header and the rows, UTF-8."""
     with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
         writer.writerows(
-            (
-                f"{marker}-{number:09d}",
-                f"离心泵 {number % 97} 型",
-                f"CP-{number % 1000:04d}",
-                f"{number % 500 / 10 + 1:.1f}",
-                f"2026-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
-                "true" if number % 7 else "false",
-            )
-            for number in range(rows)
+            (one.suffix, one.name, one.model, f"{one.weight_kg:.1f}", one.made_on, "true" if one.passed else "false")
+            for one in products(rows, marker)
         )
+
+
+def write_csv_gz(target: Path, rows: int, *, marker: str = MARKER) -> None:
+    """The CSV, packed as ``gzip`` does."""
+    plain = target.with_suffix("")
+    write_csv(plain, rows, marker=marker)
+    with plain.open("rb") as file, gzip.open(target, "wb", compresslevel=6) as packed:
+        shutil.copyfileobj(file, packed)
+    plain.unlink()
+
+
+def write_ndjson(target: Path, rows: int, *, marker: str = MARKER) -> None:
+    """An object a line."""
+    with target.open("w", encoding="utf-8") as file:
+        file.writelines(_json(one) + "\n" for one in products(rows, marker))
+
+
+def write_json(target: Path, rows: int, *, marker: str = MARKER) -> None:
+    """One array, an object a line."""
+    with target.open("w", encoding="utf-8") as file:
+        for number, one in enumerate(products(rows, marker)):
+            file.write((",\n" if number else "[\n") + _json(one))
+        file.write("\n]\n")
+
+
+def write_xlsx(target: Path, rows: int, *, marker: str = MARKER) -> None:
+    """One worksheet with dates, numbers and truth values as such; at most ``SHEET_ROWS`` rows."""
+    with xlsxwriter.Workbook(target, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet()
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.write_row(0, 0, HEADER)
+        for number, one in enumerate(products(rows, marker), 1):
+            sheet.write_string(number, 0, one.suffix)
+            sheet.write_string(number, 1, one.name)
+            sheet.write_string(number, 2, one.model)
+            sheet.write_number(number, 3, one.weight_kg)
+            sheet.write_datetime(number, 4, datetime.combine(one.made_on, time()), day)
+            sheet.write_boolean(number, 5, one.passed)
+
+
+WRITERS: Mapping[str, Callable[[Path, int], None]] = {
+    "csv": write_csv,
+    "csv.gz": write_csv_gz,
+    "ndjson": write_ndjson,
+    "json": write_json,
+    "xlsx": write_xlsx,
+}
+"""How to write the rows, by the ending of the file's name."""
+
+
+def _json(one: Product) -> str:
+    return json.dumps({**one._asdict(), "made_on": str(one.made_on)}, ensure_ascii=False)
 
 
 def template(name: str = "pump") -> dict[str, object]:

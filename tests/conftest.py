@@ -7,6 +7,7 @@ superuser, for the tests create and drop databases.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,7 +28,9 @@ _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=20_000, help="rows of each import that is killed")
-    parser.addoption("--rounds", type=int, default=20, help="kill -9 rounds")
+    parser.addoption("--rounds", type=int, default=10, help="kill -9 rounds")
+    parser.addoption("--sequences", type=int, default=20, help="sequences of acts against the dictionary model")
+    parser.addoption("--acts", type=int, default=30, help="acts of each sequence")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,13 +76,26 @@ def template_database(server_url: Callable[[str], str]) -> Iterator[str]:
     asyncio.run(_execute(server_url("postgres"), f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
-@pytest.fixture
-async def database_url(server_url: Callable[[str], str], template_database: str) -> AsyncIterator[str]:
-    """A fresh database with the newest schema, dropped after the test."""
+@contextlib.asynccontextmanager
+async def _cloned(server_url: Callable[[str], str], template_database: str) -> AsyncIterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     await _execute(server_url("postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
     yield server_url(name)
     await _execute(server_url("postgres"), f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def database_url(server_url: Callable[[str], str], template_database: str) -> AsyncIterator[str]:
+    """A fresh database with the newest schema, dropped after the test."""
+    async with _cloned(server_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+async def other_database_url(server_url: Callable[[str], str], template_database: str) -> AsyncIterator[str]:
+    """Another one, for a second node."""
+    async with _cloned(server_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture

@@ -151,12 +151,14 @@ def make_verbs() -> set[str]:
 
 
 def commands() -> dict[str, set[str]]:
-    """The commands of ``biaoshi`` with their options."""
+    """The commands of ``biaoshi`` with their options, a group's with those of its own commands."""
     group = typer.main.get_command(app)
-    return {
-        name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
-        for name, command in group.commands.items()  # type: ignore[attr-defined]  # a group, as there are several
-    }
+    return {name: options(command) for name, command in group.commands.items()}  # type: ignore[attr-defined]  # a group
+
+
+def options(command: Any) -> set[str]:
+    own = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    return own.union(*map(options, getattr(command, "commands", {}).values()))
 
 
 def named(pattern: str) -> set[str]:

@@ -10,11 +10,11 @@ import pytest
 from node.auth import MAY, Role
 from node.openapi import document
 from node.routes import PATH_PARAMETERS, Route, Upload
-from registry.templates import Template
+from registry.templates.template import Template
 from tests.support.node import Node, declared_routes, running_node
 from tests.support.world import PUMP
 
-PUBLIC = {"POST /v1/tokens"}
+PUBLIC = {"POST /v1/tokens", "GET /v1/files/{file_id}/content"}
 ROUTES = declared_routes()
 
 
@@ -22,7 +22,7 @@ def name(route: Route) -> str:
     return f"{route.method} {route.document_path}"
 
 
-def test_only_signing_in_is_open_to_everybody() -> None:
+def test_only_signing_in_and_what_identifiers_name_are_open_to_everybody() -> None:
     assert {name(route) for route in ROUTES if route.action is None} == PUBLIC
 
 
@@ -70,7 +70,10 @@ async def status_for(node: Node, route: Route, by: str | None, template_id: int)
         "account_id": node.account_ids[by or "administrator"],
         "token_id": "00000000-0000-7000-8000-000000000001",
         "batch_id": "00000000-0000-7000-8000-000000000002",
+        "file_id": f"sha256-{64 * '0'}",
         "template_id": str(template_id),
+        "mapping_id": "1",
+        "coding_rule_id": "1",
         "prefix": node.holder.prefix.text,
         "suffix": "PUMP-1",
     }

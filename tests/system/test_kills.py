@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("kills")]
 
 VICTIMS = ("worker", "postgresql", "importer")
 BAD_EVERY = 1000
+UPDATED_EVERY = 5  # rounds
 
 
 def free_port() -> int:
@@ -65,10 +66,10 @@ def spoil(file: Path) -> int:
 class Importer:
     """``biaoshi import`` as a process that is started again whenever it was killed."""
 
-    def __init__(self, scene: Scene, sample: SampleEnterprise, token: str, file: Path) -> None:
+    def __init__(self, scene: Scene, sample: SampleEnterprise, token: str, file: Path, *more: str) -> None:
         self._command = [
             sys.executable, "-m", "node.cli", "import", str(file), "--prefix", sample.prefix, "--template", "pump",
-            "--server", scene.url, "--rejections", str(file.with_suffix(".rejected")),
+            "--server", scene.url, "--rejections", str(file.with_suffix(".rejected")), *more,
         ]  # fmt: skip
         self._environment = {**os.environ, "BIAOSHI_TOKEN": token}
         self.process: asyncio.subprocess.Process | None = None
@@ -94,11 +95,11 @@ async def kill(victim: str, scene: Scene, importer: Importer, chance: random.Ran
         importer.process.kill()
 
 
-async def settled(client: Client) -> int:
+async def settled(client: Client, count: str = "registered") -> int:
     """What the node has acknowledged of its newest batch; 0 when it does not answer just now."""
     with suppress(NodeAway, Refused):
         newest = (await client.get("/v1/batches", limit=1))["items"]
-        return int(newest[0]["registered"]) if newest and newest[0]["state"] == "running" else 0
+        return int(newest[0][count]) if newest and newest[0]["state"] == "running" else 0
     return 0
 
 
@@ -155,4 +156,35 @@ async def test_no_acknowledged_row_is_lost_and_none_is_registered_twice(
         assert f'"rejected": {rows - expected}' in report, report
         registered_before += expected
         assert await counts(scene, marker) == (expected, expected, registered_before, registered_before)
+        if number % UPDATED_EVERY == 0:
+            await update_all(scene, sample, client, file, (marker, expected), VICTIMS[number // UPDATED_EVERY % 3])
         file.unlink()
+
+
+async def update_all(
+    scene: Scene, sample: SampleEnterprise, client: Client, file: Path, registered: tuple[str, int], victim: str
+) -> None:
+    """Change every identifier of a round by file, with a kill in the middle: each is changed once."""
+    marker, expected = registered
+    file.write_text(file.read_text(encoding="utf-8").replace(",CP-", ",NEW-"), encoding="utf-8")
+    importer = Importer(scene, sample, client.token, file, "--operation", "update", "--yes")
+    done = asyncio.create_task(importer.run())
+    async with asyncio.timeout(60):
+        while not await settled(client, "changed") and not done.done():  # noqa: ASYNC110 - it happens elsewhere
+            await asyncio.sleep(0.05)
+    await kill(victim, scene, importer, random.Random(marker))
+    async with asyncio.timeout(120):
+        report = await done
+    assert f'"changed": {expected}' in report, report
+    connection = await _connected(scene)
+    try:
+        versions = await connection.fetch(
+            "SELECT i.version, count(*) AS number, count(h.version) AS updated FROM identifier i"
+            " LEFT JOIN identifier_history h"
+            " ON (h.prefix_id, h.suffix_key) = (i.prefix_id, i.suffix_key) AND h.action = 2"
+            " WHERE i.suffix_key LIKE $1 GROUP BY i.version",
+            f"{marker}-%",
+        )
+    finally:
+        await connection.close()
+    assert [tuple(row) for row in versions] == [(2, expected, expected)]
