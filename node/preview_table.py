@@ -28,6 +28,7 @@ _COUNTS = {
 }
 _SHOWN_KINDS = 50
 _SHOWN_ATTRIBUTES = 200
+_SHOWN_ROW = 40
 
 
 def preview_table(name: str, preview: Mapping[str, Any]) -> RenderableType:
@@ -72,13 +73,14 @@ def _faults(kinds: list[Mapping[str, Any]]) -> Table:
 
 
 def _first_rows(rows: list[Mapping[str, Any]]) -> Table:
-    table = Table("行\nline", "结果\nverdict", "后缀\nsuffix", "属性 attributes · 问题 faults",
+    table = Table("行\nline", "结果\nverdict", "后缀 suffix\n原行 row", "属性 attributes · 问题 faults",
                   title=f"前 {len(rows)} 行 · the first {len(rows)} rows")  # fmt: skip
     for row in rows:
         said = "; ".join(f"{name}={_value(value)}" for name, value in (row["attributes"] or {}).items())
         faults = "; ".join(f"{fault['field'] or ''} {fault['message']}".strip() for fault in row["faults"])
         verdict = f"{_VERDICTS[row['verdict']]} {row['verdict']}"
-        table.add_row(_place(row), verdict, Text(row["suffix"] or ""), Text((said or faults)[:_SHOWN_ATTRIBUTES]))
+        table.add_row(_place(row), verdict, Text(row["suffix"] or (row["row"] or "")[:_SHOWN_ROW]),
+                      Text((said or faults)[:_SHOWN_ATTRIBUTES]))  # fmt: skip
     return table
 
 

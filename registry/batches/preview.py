@@ -41,7 +41,10 @@ class FaultKind:
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """One row and what would become of it; ``attributes`` as they would be stored, None where nothing would be."""
+    """One row and what would become of it; ``attributes`` as they would be stored, None where nothing would be.
+
+    ``row`` is a rejected row as it was sent, cut; it may be that its suffix was never found.
+    """
 
     sheet: int
     line: int
@@ -49,6 +52,7 @@ class PreviewRow:
     verdict: Verdict
     attributes: Mapping[str, Any] | None
     faults: tuple[Fault, ...] = ()
+    row: str | None = None
 
 
 @dataclass(slots=True)
@@ -182,8 +186,7 @@ class Tally:
         kind = self._kinds.get(key)
         if kind is None or (one.sheet, one.line) < (kind.sheet, kind.line):
             rows = kind.rows if kind is not None else 0
-            text = one.row[: 4 * _SHOWN_TEXT].decode(errors="replace")[:_SHOWN_TEXT]
-            kind = self._kinds[key] = FaultKind(*key, rows, one.sheet, one.line, one.message, text)
+            kind = self._kinds[key] = FaultKind(*key, rows, one.sheet, one.line, one.message, _text(one))
         return kind
 
     def _sort(self) -> None:
@@ -202,9 +205,10 @@ class Tally:
                 shown[place] = PreviewRow(*place, row.suffix, row.verdict, attributes)
         for one in weighing.rejections:
             if (place := (one.sheet, one.line)) in wanted:
-                before = shown[place].faults if place in shown else ()
-                faults = (*before, Fault(one.field, one.code, one.message))
-                shown[place] = PreviewRow(*place, None, Verdict.REJECT, None, faults)
+                before = shown.get(place)
+                faults = (*(before.faults if before else ()), Fault(one.field, one.code, one.message))
+                text = before.row if before and before.row else _text(one)
+                shown[place] = PreviewRow(*place, None, Verdict.REJECT, None, faults, text)
         self.preview.first_rows += [shown[place] for place in sorted(shown)]
 
     async def _attributes(self, row: Weighed) -> Mapping[str, Any] | None:
@@ -225,3 +229,7 @@ class _Known:
     def __init__(self, stored: StoredTemplate) -> None:
         self.stored = stored
         self.names_by_index = {attribute.index: attribute.name for attribute in stored.template.attributes}
+
+
+def _text(rejection: Rejection) -> str:
+    return rejection.row[: 4 * _SHOWN_TEXT].decode(errors="replace")[:_SHOWN_TEXT]

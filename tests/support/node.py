@@ -10,12 +10,14 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
+import asyncpg
 from argon2.profiles import CHEAPEST
 from yarl import URL
 
@@ -212,3 +214,23 @@ def node_in_thread(database_url: str, **groups: dict[str, Any]) -> Iterator[Node
         if loop_of_node and thread.is_alive():
             loop_of_node[0].call_soon_threadsafe(over.set)
         thread.join(30)
+
+
+@contextlib.contextmanager
+def node_of_its_own(
+    server_url: Callable[[str], str], template_database: str, **groups: dict[str, Any]
+) -> Iterator[Node]:
+    """``node_in_thread`` on a database that nobody else uses and that is dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+
+    async def execute(statement: str) -> None:
+        connection = await asyncpg.connect(server_url("postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'))
+    with node_in_thread(server_url(name), **groups) as node:
+        yield node
+    asyncio.run(execute(f'DROP DATABASE "{name}" WITH (FORCE)'))

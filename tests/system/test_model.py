@@ -6,7 +6,6 @@ short form runs with the suite; ``make model`` runs 500 sequences of 50 acts.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,14 +15,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 from uuid import uuid4
 
-import asyncpg
 import pytest
 import requests
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from tests.support.node import Node, node_in_thread
+from tests.support.node import Node, node_of_its_own
 
 PREFIX = "88.101.2001"
 SUFFIXES = st.sampled_from(["a-1", "A-1", "b-2", "c-3", "泵/4", "e 5", "f%6", "g-7"])
@@ -384,19 +382,8 @@ def written(form: str, rows: list[tuple[str, dict[str, Any]]]) -> str:
 
 @pytest.fixture
 def node(server_url: Callable[[str], str], template_database: str) -> Iterator[Node]:
-    name = f"test_{uuid4().hex[:12]}"
-
-    async def execute(statement: str) -> None:
-        connection = await asyncpg.connect(server_url("postgres"))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'))
-    with node_in_thread(server_url(name), log={"requests": False}) as node:
+    with node_of_its_own(server_url, template_database, log={"requests": False}) as node:
         yield node
-    asyncio.run(execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 def test_any_sequence_of_acts_leaves_what_the_dictionary_says(node: Node, pytestconfig: pytest.Config) -> None:

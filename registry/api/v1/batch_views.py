@@ -94,7 +94,9 @@ class RowFaultView(View):
 
 
 class PreviewRowView(View):
-    """One row; ``attributes`` as they would be stored, null where nothing new would be."""
+    """One row; ``attributes`` as they would be stored, null where nothing new would be; ``row`` as it was sent, cut,
+    where it would be rejected.
+    """
 
     sheet: int
     line: int
@@ -102,6 +104,7 @@ class PreviewRowView(View):
     verdict: Verdict
     attributes: dict[str, str | list[str]] | None
     faults: list[RowFaultView]
+    row: str | None
 
 
 class SheetView(View):
@@ -166,6 +169,7 @@ class PreviewView(View):
                         RowFaultView(field=fault.field, code=str(fault.code), message=fault.message)
                         for fault in row.faults
                     ],
+                    row=row.row,
                 )
                 for row in preview.first_rows
             ],

@@ -91,7 +91,7 @@ async def test_a_change_is_previewed_confirmed_done_and_undone(node: Node) -> No
     assert seen.status == 200, seen.body
     assert counts(seen) == {"registered": 0, "changed": 2, "unchanged": 0, "rejected": 1}
     assert seen.json["first_rows"][0] == {
-        "sheet": 0, "line": 2, "suffix": "PUMP-00001", "verdict": "change", "faults": [],
+        "sheet": 0, "line": 2, "suffix": "PUMP-00001", "verdict": "change", "faults": [], "row": None,
         "attributes": {"name": "离心泵 1", "serial": "S-1", "model": "CP-1", "weight_kg": "9"},
     }  # fmt: skip
     assert seen.json["faults"][0] | {"message": ""} == {

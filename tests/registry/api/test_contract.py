@@ -6,7 +6,6 @@ about things that exist and spoils them in one place, so that they get past the 
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import subprocess
 import sys
@@ -14,9 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import asyncpg
 import pytest
 import requests
 import schemathesis
@@ -32,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from registry import credit_code
-from tests.support.node import PASSWORD, Node, node_in_thread
+from tests.support.node import PASSWORD, Node, node_of_its_own
 from tests.support.world import PUMP
 
 CHECKS = [
@@ -45,19 +42,8 @@ EXAMPLES = 5
 @pytest.fixture(scope="module")
 def node(server_url: Callable[[str], str], template_database: str) -> Iterator[Node]:
     """One node for all requests of this file: they may change it as they like."""
-    name = f"test_{uuid4().hex[:12]}"
-
-    async def execute(statement: str) -> None:
-        connection = await asyncpg.connect(server_url("postgres"))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'))
-    with node_in_thread(server_url(name), log={"requests": False}, http={"body_seconds": 2}) as node:
+    with node_of_its_own(server_url, template_database, log={"requests": False}, http={"body_seconds": 2}) as node:
         yield node
-    asyncio.run(execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 MAPPING = {

@@ -311,6 +311,7 @@ async def test_a_preview_shows_the_first_rows_as_they_would_be_stored(world: Wor
     assert first.attributes == {"name": "泵", "serial": "ONE"}
     assert (second.verdict, second.faults[0].code) == (Verdict.REJECT, "value_taken")
     assert (third.verdict, third.faults[0].code) == (Verdict.REJECT, "suffix_missing")
+    assert (first.row, third.row) == (None, ";x")
 
 
 async def test_a_preview_is_told_of_a_body_that_nobody_can_read(world: World, holder: Holder) -> None:
