@@ -28,6 +28,9 @@ _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 8
 _LAST_WORDS = 8 << 20
 """Octets of memory kept back to say that there is no more."""
+_LAST_SECOND = 1
+"""Between the signal that says whose fault the end is (SIGXCPU) and the one that does not (SIGKILL)."""
+_KEPT_BACK = {resource.RLIMIT_AS: _LAST_WORDS, resource.RLIMIT_CPU: _LAST_SECOND}
 _FRAME_ROWS = 500
 _FRAME_OCTETS = 256 * 1024
 
@@ -71,7 +74,7 @@ def _restrict(task: Task) -> None:
         os._exit(1)
     for kind, most in (
         (resource.RLIMIT_AS, task.child_bytes),
-        (resource.RLIMIT_CPU, task.child_seconds),
+        (resource.RLIMIT_CPU, task.child_seconds + _LAST_SECOND),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
@@ -79,8 +82,7 @@ def _restrict(task: Task) -> None:
     ):
         _, hard = resource.getrlimit(kind)
         within = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        kept_back = _LAST_WORDS if kind == resource.RLIMIT_AS else 0
-        resource.setrlimit(kind, (within - kept_back, within))
+        resource.setrlimit(kind, (within - _KEPT_BACK.get(kind, 0), within))
 
 
 def _read(task: Task, out: _Output) -> None:
