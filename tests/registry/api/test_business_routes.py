@@ -228,7 +228,7 @@ async def test_a_token_is_shown_once_listed_revoked_and_then_refused(door: Door)
     assert (me.json["name"], me.json["role"], me.json["enterprise_id"]) == ("admin", "administrator", None)
     listed = await door("GET", "/v1/tokens", by="ci")
     assert {token["label"] for token in listed.json["items"]} == {"ci", ""}
-    assert issued.json["token"].rpartition("_")[2] not in str(listed.json)
+    assert issued.json["token"].split("_", 2)[2] not in str(listed.json)
     revoked = await door("DELETE", f"/v1/tokens/{issued.json['token_id']}", by="ci")
     assert (revoked.status, revoked.json) == (204, None)
     refused = await door("GET", "/v1/me", by="ci")
