@@ -1,6 +1,6 @@
 """The node's settings: one TOML file, overridden by ``BIAOSHI_GROUP_NAME`` environment variables.
 
-In the environment the networks of a list stand between commas. Read once by the composition root; functions get
+In the environment the members of a list stand between commas. Read once by the composition root; functions get
 values, never the settings. Every fault is reported together with the others. ``docs/configuration.md`` lists each
 setting and is tested against this file.
 """
@@ -30,6 +30,10 @@ def _networks(value: object) -> object:
     if not isinstance(texts, list | tuple):
         return value
     return tuple(ipaddress.ip_network(text.strip() if isinstance(text, str) else text) for text in texts)
+
+
+def _texts(value: object) -> object:
+    return tuple(text.strip() for text in value.split(",") if text.strip()) if isinstance(value, str) else value
 
 
 def _prefix(text: str) -> str:
@@ -76,6 +80,48 @@ class HttpSettings(_Group):
     allow_list: Networks = Field(
         (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
         description="networks exempt from the per-source bounds",
+    )
+
+
+class HttpsSettings(_Group):
+    enabled: bool = Field(True, description="answer HTTPS beside HTTP")
+    port: Port = Field(8443, description="HTTPS port")
+    certificate: Path | None = Field(
+        None, description="PEM chain; without it one is made and signed by the node itself at the first start"
+    )
+    key: Path | None = Field(None, description="PEM private key of the certificate")
+
+
+class HandleSettings(_Group):
+    enabled: bool = Field(True, description="speak the native Handle protocol")
+    port: Port = Field(2641, description="port of the Handle protocol, TCP and UDP, on the host of HTTP")
+    udp: bool = Field(True, description="answer by UDP too")
+    public_addresses: Annotated[tuple[str, ...], BeforeValidator(_texts)] = Field(
+        ("127.0.0.1",), description="IPv4 and IPv6 addresses of this node as its HS_SITE names them"
+    )
+    site_serial: int = Field(1, ge=0, le=65_534, description="raised whenever addresses, ports or the key change")
+    first_seconds: Seconds = Field(30, description="a connection's time to its first complete message")
+    idle_seconds: Seconds = Field(600, description="a connection's time between messages")
+    connections: int = Field(8192, ge=1, description="open Handle connections per worker")
+    connections_per_source: int = Field(256, ge=1, description="open Handle connections per address and worker")
+    pipelined: int = Field(64, ge=1, le=4096, description="requests of one connection under way at once")
+    udp_ratio: float = Field(4, ge=1, description="answers longer than this many times their request are limited")
+    udp_answers: float = Field(50, gt=0, description="such answers a second for one network (/24, /56) and worker")
+    udp_slip: int = Field(
+        2, ge=0, le=100, description="each so many limited answers one tells to ask by TCP; 0: none"
+    )
+    udp_reassemblies: int = Field(1024, ge=1, description="fragmented requests put together at once per worker")
+    udp_reassembly_seconds: Seconds = Field(5, description="how long the fragments of a request are waited for")
+    challenge_seconds: Seconds = Field(60, description="how long a challenge can be answered")
+    session_seconds: Seconds = Field(86_400, description="longest life of a session, whatever its client asks")
+    iterations: int = Field(100_000, ge=10_000, description="most PBKDF2 iterations a client may ask for")
+    legacy_proofs: bool = Field(False, description="accept DSA and signatures over SHA-1 of old clients")
+    login_networks: Networks = Field(
+        (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")),
+        description="networks whose Teleinfo login (opcode 2001) is accepted without TLS",
+    )
+    key_file: Path | None = Field(
+        None, description="the node's own RSA key (PEM); without it one is made at the first start"
     )
 
 
@@ -163,6 +209,8 @@ class Settings(BaseSettings):
 
     node: NodeSettings = NodeSettings()
     http: HttpSettings = HttpSettings()
+    https: HttpsSettings = HttpsSettings()
+    handle: HandleSettings = HandleSettings()
     database: DatabaseSettings = DatabaseSettings()
     resolver: ResolverSettings = ResolverSettings()
     registry: RegistrySettings = RegistrySettings()

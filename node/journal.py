@@ -33,6 +33,9 @@ class Interface(IntEnum):
     STEWARD = 3
     HANDLE_JSON = 4
     PAGE = 5
+    HANDLE_UDP = 6
+    HANDLE_TCP = 7
+    HANDLE_HTTP = 8  # native messages in HTTP requests
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Outcome(IntEnum):
     DENIED = 4  # the prefix is suspended
     ERROR = 5  # the database was away
     REVALIDATED = 6  # HTTP 304: the client's copy is still right
+    REFERRED = 7  # its prefix is delegated: the answer says where to ask
 
 
 _Key = tuple[int, str, int, int]  # minutes since 1970, prefix, interface, outcome
