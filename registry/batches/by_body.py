@@ -4,11 +4,6 @@ A batch belongs to an idempotency key. Each chunk commits its identifiers, their
 place in the body up to which everything is settled, all in one transaction. Whoever sends the same body under the
 same key again, after whatever fell over or after a pause, goes on at that place; when the batch is over, gets its
 answer again. What it would do can be looked at before (``preview``).
-
-    batch_request.py   what is asked            batch_store.py    what is kept of it
-    batch_work.py      the loop over chunks     batch_rows.py     rows into chunks, by operation
-    batch_preview.py   what would be done       batch_progress.py how it is watched
-    batches_by_query.py  the same for whatever a search selects, and undoing
 """
 
 from __future__ import annotations
@@ -217,7 +212,7 @@ class Batches:
             if request.operation.confirmed:
                 begun_at = at if known is None else known.created_at
                 digest = read_confirmation(confirmation, grant, account, request.to_json(), begun_at).seen
-            batch, _ = await opened(connection, account, grant, request, key, at, template_id=template_id)
+            batch = await opened(connection, account, grant, request, key, at, template_id=template_id)
         return batch, digest
 
     async def _settle(

@@ -85,7 +85,7 @@ class QueryBatches:
                 async with connection.transaction():
                     grant = await bench.grant(connection)
                     template_id = migration.target.template_id if migration is not None else None
-                    batch, _ = await opened(
+                    batch = await opened(
                         connection, account, grant, request, key, at, template_id=template_id, selected=wanted
                     )
 
@@ -135,7 +135,7 @@ class QueryBatches:
                 batch = await _known(bench.connection, account, request, key)
                 if batch is None:
                     self._check_undoable(done, at)
-                    batch, _ = await opened(
+                    batch = await opened(
                         bench.connection, account, grant, request, key, at,
                         selected=done.registered + done.changed, undoes=batch_id,
                     )  # fmt: skip

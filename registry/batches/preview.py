@@ -177,7 +177,6 @@ class Tally:
             if (mark := (one.sheet, one.line, kind.code, kind.field)) not in counted:
                 counted.add(mark)
                 kind.rows += 1
-        self._sort()
 
     def _kind(self, one: Rejection) -> FaultKind:
         key = (str(one.code), one.field)

@@ -10,19 +10,19 @@ from typing import Any
 from node.database import Connection
 from node.identifier import InvalidIdentifier, InvalidSuffix, suffix_key
 from registry.batches.request import Operation
-from registry.batches.rows import Columns, Verdict, Weighed, Weighing, Writer, rejected, slices
+from registry.batches.rows import Columns, Verdict, Weighed, Weighing, Writer, rejected, take_rows
 from registry.batches.store import SQL, Settled
 from registry.identifiers.changes import change_many, weigh_many
 from registry.identifiers.revisions import Asked
 from registry.identifiers.revisions import Weighed as WeighedRevisions
-from registry.identifiers.rewriting import SQL as REWRITING
-from registry.identifiers.unique_claims import Claim, losers
+from registry.identifiers.rewriting import lost_claims
+from registry.identifiers.unique_claims import Claim
 from registry.mappings.mapping import SUFFIX, Mapping, RowChange, object_changes_by_name
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Fault, Rejection
 from registry.rows import Row
 from registry.rows.form import Format
-from registry.rows.source import Header, Item
+from registry.rows.source import Item
 from registry.templates.encoder import suffix_faults
 from registry.templates.stored import StoredTemplate, template_by_id
 
@@ -31,7 +31,6 @@ from registry.templates.stored import StoredTemplate, template_by_id
 class Chunk:
     """What is asked for, ``origin`` being the row, and the rows that were rejected on the way."""
 
-    at: datetime
     asked: list[Asked] = field(default_factory=list)
     suffixes: dict[str, str] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
@@ -69,16 +68,9 @@ class RowChanges:
                 form, lambda header: which.table_changes(header, ()), lambda: which.object_changes(())
             )
 
-    async def make(self, items: Sequence[Item], at: datetime) -> Chunk:
-        chunk = Chunk(at)
-        async for some in slices(items):
-            for item in some:
-                if type(item) is Row:
-                    self._take(item, chunk)
-                elif type(item) is Rejection:
-                    chunk.rejections.append(item)
-                elif isinstance(item, Header):
-                    self._columns.take(item)
+    async def make(self, items: Sequence[Item], at: datetime) -> Chunk:  # noqa: ARG002 - changes carry no time of their own
+        chunk = Chunk()
+        await take_rows(items, self._columns, chunk.rejections, lambda row: self._take(row, chunk))
         return chunk
 
     def _take(self, row: Row[Any], chunk: Chunk) -> None:
@@ -142,7 +134,9 @@ async def weighed_changes(
     weighing = Weighing(rejections=[rejected(asked.origin, fault) for asked, fault in found.refused])
     for asked in found.unchanged:
         weighing.rows.append(Weighed(asked.origin, suffix(asked), asked.suffix_key, Verdict.UNCHANGED))
-    lost = await _lost(connection, grant, found)
+    lost = await lost_claims(
+        connection, grant, {asked.suffix_key: revision.claims for asked, revision in found.revisions}
+    )
     for asked, revision in found.revisions:
         if asked.suffix_key in lost:
             weighing.rejections.append(rejected(asked.origin, await _taken(connection, lost[asked.suffix_key])))
@@ -155,18 +149,6 @@ async def weighed_changes(
         )  # fmt: skip
     weighing.rows.sort(key=lambda row: (row.row.sheet, row.row.line))
     return weighing
-
-
-async def _lost(connection: Connection, grant: PrefixGrant, found: WeighedRevisions) -> dict[str, Claim]:
-    """Who cannot have a unique value, as ``rewrite`` will find."""
-    wanted = {asked.suffix_key: claims for asked, revision in found.revisions if (claims := revision.claims)}
-    if not wanted:
-        return {}
-    templates, indexes, values = zip(*{claim for claims in wanted.values() for claim in claims}, strict=True)
-    rows = await connection.fetch(REWRITING["holders_of_claims"], grant.prefix_id, templates, indexes, values)
-    return losers(
-        wanted, {(row["template_id"], row["attribute_index"], row["value"]): row["suffix_key"] for row in rows}
-    )
 
 
 async def _taken(connection: Connection, claim: Claim) -> Fault:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from node.database import Connection
-from registry.batches.rows import Columns, Verdict, Weighed, Weighing, Writer, rejected, slices
+from registry.batches.rows import Columns, Verdict, Weighed, Weighing, Writer, rejected, slices, take_rows
 from registry.batches.store import Settled
 from registry.coding.rules import StoredCodingRule
 from registry.coding.serials import check_rule, with_suffixes
@@ -22,7 +22,7 @@ from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Rejection
 from registry.rows import Row
 from registry.rows.form import Format
-from registry.rows.source import Header, Item
+from registry.rows.source import Item
 from registry.templates.encoder import Entry, timestamp_of
 from registry.templates.stored import StoredTemplate
 
@@ -83,14 +83,12 @@ class RowRegistrations:
     async def make(self, items: Sequence[Item], at: datetime) -> Chunk:
         chunk = Chunk(at)
         timestamp = timestamp_of(at)
-        async for some in slices(items):
-            for item in some:
-                if type(item) is Row:
-                    self._take(item, self._columns.read(item.fields), timestamp, chunk)
-                elif type(item) is Rejection:
-                    chunk.rejections.append(item)
-                elif isinstance(item, Header):
-                    self._columns.take(item)
+        await take_rows(
+            items,
+            self._columns,
+            chunk.rejections,
+            lambda row: self._take(row, self._columns.read(row.fields), timestamp, chunk),
+        )
         return chunk
 
     def _take(self, row: Row[Any], mapped: Mapped, timestamp: bytes, chunk: Chunk) -> None:
@@ -137,7 +135,7 @@ class RowRegistrations:
 
     async def _set_aside_missing_files(self, connection: Connection, grant: PrefixGrant, chunk: Chunk) -> None:
         digests = {named.digest for entry in chunk.entries for named in entry.files}
-        missing = await missing_files(connection, grant.enterprise_id, digests) if digests else set()
+        missing = await missing_files(connection, grant.enterprise_id, digests)
         if not missing:
             return
         entries = []

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from node.database import Connection
-from registry.batches.rows import Columns, Writer, rejected, slices
+from registry.batches.rows import Columns, Writer, rejected, take_rows
 from registry.batches.store import SQL, Settled
 from registry.export.restore import Restored, RestoredRows, restore_many
 from registry.mappings.mapping import SUFFIX
@@ -16,7 +16,7 @@ from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Rejection
 from registry.rows import Row
 from registry.rows.form import Format
-from registry.rows.source import Header, Item
+from registry.rows.source import Item
 from registry.templates.stored import StoredTemplate
 
 
@@ -40,14 +40,7 @@ class RowRestores:
 
     async def make(self, items: Sequence[Item], at: datetime) -> Chunk:  # noqa: ARG002 - the rows bring their times
         chunk = Chunk()
-        async for some in slices(items):
-            for item in some:
-                if type(item) is Row:
-                    self._take(item, chunk)
-                elif type(item) is Rejection:
-                    chunk.rejections.append(item)
-                elif isinstance(item, Header):
-                    self._columns.take(item)
+        await take_rows(items, self._columns, chunk.rejections, lambda row: self._take(row, chunk))
         return chunk
 
     def _take(self, row: Row[Any], chunk: Chunk) -> None:

@@ -1,8 +1,8 @@
 """Rows of a body into chunks of work, the bad ones set aside with reasons: what every operation shares.
 
 An operation on rows is a ``RowWork``: it makes a chunk of what was read, writes it in the caller's transaction, or
-weighs it, which tells what writing would do. ``batch_row_registrations.py``, ``batch_row_changes.py`` and
-``batch_row_restores.py`` are the three.
+weighs it, which tells what writing would do. ``row_registrations.py``, ``row_changes.py`` and ``row_restores.py`` are
+the three.
 """
 
 from __future__ import annotations
@@ -117,6 +117,23 @@ class Columns:
 
 def _before_header(_fields: Any) -> Any:
     raise RuntimeError("rows of a table came before their header")
+
+
+async def take_rows(
+    items: Sequence[Item], columns: Columns, rejections: list[Rejection], take: Callable[[Row[Any]], None]
+) -> None:
+    """Hand out the rows in their order; what could not be read goes to ``rejections``.
+
+    Raises ``InvalidMapping`` at a header that the mapping does not fit.
+    """
+    async for some in slices(items):
+        for item in some:
+            if type(item) is Row:
+                take(item)
+            elif type(item) is Rejection:
+                rejections.append(item)
+            elif isinstance(item, Header):
+                columns.take(item)
 
 
 async def slices(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:

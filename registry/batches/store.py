@@ -147,19 +147,18 @@ async def opened(
     template_id: int | None = None,
     selected: int | None = None,
     undoes: UUID | None = None,
-) -> tuple[Batch, bool]:
-    """The batch of an idempotency key, and whether it is new. Raises ``IdempotencyKeyReused`` for another request."""
+) -> Batch:
+    """The batch of an idempotency key, new or known. Raises ``IdempotencyKeyReused`` for another request."""
     asked = request.to_json()
-    batch_id = time_ordered_id(at)
     await connection.execute(
-        SQL["open_batch"], batch_id, account.account_id, grant.prefix_id, template_id, key,
+        SQL["open_batch"], time_ordered_id(at), account.account_id, grant.prefix_id, template_id, key,
         json.dumps(asked, ensure_ascii=False), request.operation.value, selected, undoes, at,
     )  # fmt: skip
     batch = await batch_by_key(connection, account, key)
     assert batch is not None, "it was there, or was added"
     if not same_request(batch, asked):
         raise reused_for_another_request(batch)
-    return batch, batch.batch_id == batch_id
+    return batch
 
 
 def same_request(batch: Batch, asked: Mapping[str, Any]) -> bool:

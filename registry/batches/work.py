@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -169,7 +169,7 @@ class _Loop:
             await meanwhile.done()
 
     async def _write(self, chunk: Any, place: Place, at: datetime) -> Settled:
-        writer = Writer(self._writer.account_id, self._writer.interface, at, self._batch.batch_id)
+        writer = replace(self._writer, at=at)
 
         async def write(connection: Connection, grant: PrefixGrant) -> Settled:
             return await self._work.write(connection, grant, chunk, writer)

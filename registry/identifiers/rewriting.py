@@ -46,7 +46,7 @@ async def rewrite(
     """
     wanted = {revision.before.suffix_key: revision.claims for revision in revisions if revision.indexed is not None}
     for _ in range(_ATTEMPTS):
-        lost = losers(wanted, await _holders(connection, grant, wanted)) if any(wanted.values()) else {}
+        lost = await lost_claims(connection, grant, wanted)
         kept = [revision for revision in revisions if revision.before.suffix_key not in lost] if lost else revisions
         if not kept:
             return lost
@@ -69,13 +69,18 @@ def _standing(rows: Sequence[Mapping[str, Any]]) -> dict[str, Standing]:
     }
 
 
-async def _holders(
+async def lost_claims(
     connection: Connection, grant: PrefixGrant, wanted: Mapping[str, Sequence[Claim]]
-) -> dict[Claim, str]:
+) -> dict[str, Claim]:
+    """Who cannot have a unique value he wants, by suffix key, and which."""
     claims = {claim for asked in wanted.values() for claim in asked}
+    if not claims:
+        return {}
     templates, indexes, values = zip(*claims, strict=True)
     rows = await connection.fetch(SQL["holders_of_claims"], grant.prefix_id, templates, indexes, values)
-    return {(row["template_id"], row["attribute_index"], row["value"]): row["suffix_key"] for row in rows}
+    return losers(
+        wanted, {(row["template_id"], row["attribute_index"], row["value"]): row["suffix_key"] for row in rows}
+    )
 
 
 async def _index(connection: Connection, grant: PrefixGrant, revisions: Sequence[Revision]) -> None:

@@ -1,9 +1,9 @@
 """Searching the identifiers of one prefix: pages, keys for bulk work, counts.
 
-All conditions must hold. One walk along an index is chosen (``search_walks``), and every entry on it is put through
+All conditions must hold. One walk along an index is chosen (``walks.py``), and every entry on it is put through
 the sieve of all other conditions. What one request may examine is bounded: a search for something rare that no index
 leads to answers soon, with few identifiers or none, and says where to go on. The walk is chosen by what is asked
-(``search_plan``); between several, one of few entries is taken before the others.
+(``plan.py``); between several, one of few entries is taken before the others.
 """
 
 from __future__ import annotations

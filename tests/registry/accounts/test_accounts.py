@@ -108,7 +108,7 @@ async def test_neither_password_nor_token_reaches_the_database_or_the_log(office
         "SELECT concat(to_json(a)::text, to_json(t)::text) FROM account a LEFT JOIN token t USING (account_id)"
     )
     kept = str([row[0] for row in rows]) + str(await office.traces()) + str(logged) + repr(stored) + repr(issued)
-    for secret in (GOOD, WRONG, issued.text.rpartition("_")[2], issued.text.partition("_")[2].partition("_")[2]):
+    for secret in (GOOD, WRONG, issued.text.split("_", 2)[2]):
         assert secret not in kept
     assert "argon2id" not in str(await office.traces()) + repr(stored)
 
