@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 VENDOR = ROOT / "admin" / "static" / "vendor"
 LOCKS = ("requirements.lock", "requirements-test.lock")
 ALLOWED_LICENCES = re.compile(
-    r"\b(MIT|BSD|Apache|PSF|Python Software Foundation|ISC|MPL|Mozilla|Unlicense|0BSD|CC0|PostgreSQL)\b",
+    r"\b(MIT|BSD|Apache|PSF|Python Software Foundation|ISC|MPL|Mozilla|Unlicense|0BSD|CC0|PostgreSQL|ZPL)\b",
     re.IGNORECASE,
 )
 FORBIDDEN_LICENCES = re.compile(r"(?<!L)\bA?GPL", re.IGNORECASE)
