@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from node.errors import Conflict, Forbidden, Malformed, NotFound, TooMany, Unauthenticated
-from node.journal import Interface
 from node.record import Record
+
+if TYPE_CHECKING:  # the journal brings the database along, which programs that only read codes do without
+    from node.journal import Interface
 
 PUBLIC_KEY = "HS_PUBKEY"
 SECRET_KEY = "HS_SECKEY"  # noqa: S105 - the name of a value type
