@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_SOURCES = 10_000  # whose verdict is remembered
+
 
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An address without zone, IPv4-mapped forms unwrapped; ``None`` when it is none."""
@@ -25,6 +27,24 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
 def within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: Sequence[Network]) -> bool:
     """Whether any of the networks holds the address."""
     return any(address in network for network in networks)
+
+
+class KnownNetworks:
+    """Which sources are in one of some networks; verdicts are remembered, for the same sources come again."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        self._verdicts: dict[str, bool] = {}
+
+    def __contains__(self, source: str) -> bool:
+        verdict = self._verdicts.get(source)
+        if verdict is None:
+            address = parse_address(source)
+            verdict = address is not None and within(address, self._networks)
+            if len(self._verdicts) >= _SOURCES:
+                self._verdicts.clear()
+            self._verdicts[source] = verdict
+        return verdict
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:

@@ -2,7 +2,8 @@
 
 A ``Door`` stands between each socket and aiohttp: it turns away connections above the bounds and ends those
 whose first request head does not arrive in time. Who does not read our answers loses the connection too; the
-kernel watches that. Malformed requests cost one log line without a traceback.
+kernel watches that. Malformed requests cost one log line without a traceback. For HTTPS the same door stands before
+the handshake, so the bounds and the time for the first head hold for it too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import errno
 import logging
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -21,6 +22,7 @@ from aiohttp.http import HttpProcessingError
 
 from node.client_address import Network, parse_address, within
 from node.errors import Unavailable
+from node.tls import ServerCertificate
 
 log = structlog.get_logger("http")
 
@@ -28,6 +30,9 @@ _HEAD_END = b"\r\n\r\n"
 _LONGEST_LINE = 65_536  # a bulk registration's mapping travels in its address
 _LINGERING = 2.0  # seconds in which the rest of a body that nobody wants may still come
 _LONGEST_FIELD = 16_384
+_BACKLOG = 1024
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_ROOM_SECONDS = 1.0
 
 
 class PortTaken(Unavailable):
@@ -54,7 +59,7 @@ class Bounds:
     stop_seconds: float = 10.0
 
 
-class _Doors:
+class Doors:
     """How many connections are open, in all and by source."""
 
     def __init__(self, bounds: Bounds) -> None:
@@ -69,6 +74,7 @@ class _Doors:
             not exempt and self.by_source[source] >= self.bounds.connections_per_source
         ):
             self.turned_away += 1
+            log.warning("connection_turned_away", source=source, open=self.open)
             return False
         self.open += 1
         self.by_source[source] += 1
@@ -84,7 +90,7 @@ class _Doors:
 class Door(asyncio.Protocol):
     """One connection on its way into aiohttp."""
 
-    def __init__(self, doors: _Doors, inner: asyncio.Protocol, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, doors: Doors, inner: asyncio.Protocol, loop: asyncio.AbstractEventLoop) -> None:
         self._doors = doors
         self._inner = inner
         self._loop = loop
@@ -98,7 +104,6 @@ class Door(asyncio.Protocol):
         self._source = str(peer[0]) if isinstance(peer, tuple) else ""
         self._admitted = self._doors.admit(self._source)
         if not self._admitted:
-            log.warning("connection_turned_away", source=self._source, open=self._doors.open)
             transport.close()
             return
         self._deadline = self._loop.call_later(self._doors.bounds.header_seconds, self._too_slow, transport)
@@ -124,11 +129,18 @@ class Door(asyncio.Protocol):
         return self._inner.eof_received() if self._admitted else None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._leave():
+            self._inner.connection_lost(exc)
+
+    def _leave(self) -> bool:
+        """Whether somebody had been admitted."""
         if self._deadline is not None:
             self._deadline.cancel()
-        if self._admitted:
-            self._doors.leave(self._source)
-            self._inner.connection_lost(exc)
+        if not self._admitted:
+            return False
+        self._admitted = False
+        self._doors.leave(self._source)
+        return True
 
     def pause_writing(self) -> None:
         if self._admitted:
@@ -137,6 +149,84 @@ class Door(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self._admitted:
             self._inner.resume_writing()
+
+
+class SecureDoor(Door):
+    """One that was passed before the handshake; aiohttp hears of the connection after it."""
+
+    def __init__(self, doors: Doors, inner: asyncio.Protocol, loop: asyncio.AbstractEventLoop, source: str) -> None:
+        super().__init__(doors, inner, loop)
+        self._source = source
+        self._admitted = True
+        self._closes_at = loop.time() + doors.bounds.header_seconds
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._deadline = self._loop.call_at(self._closes_at, self._too_slow, transport)
+        self._inner.connection_made(transport)
+
+    def handshake_failed(self, cause: str) -> None:
+        log.info("handshake_failed", source=self._source, cause=cause)
+        self._leave()
+
+
+class _SecureListener:
+    """Accepts on one socket and shakes hands; the event loop's own server would count and time only afterwards."""
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        certificate: ServerCertificate,
+        doors: Doors,
+        inner: Callable[[], asyncio.Protocol],
+    ) -> None:
+        self._bound = bound
+        self._certificate = certificate
+        self._doors = doors
+        self._inner = inner
+        self._loop = asyncio.get_running_loop()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        bound.setblocking(False)
+        bound.listen(_BACKLOG)
+        self._accepting = self._loop.create_task(self._accept(), name="HTTPS listener")
+
+    def close(self) -> None:
+        self._accepting.cancel()
+        for handshake in self._handshakes:
+            handshake.cancel()
+        self._bound.close()
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                accepted, peer = await self._loop.sock_accept(self._bound)
+            except OSError as error:
+                if error.errno in _NO_ROOM:
+                    log.warning("no_room_to_accept", cause=error.strerror)
+                    await asyncio.sleep(_ROOM_SECONDS)
+                continue  # it was gone before it was there
+            source = str(peer[0])
+            if not self._doors.admit(source):
+                accepted.close()
+                continue
+            door = SecureDoor(self._doors, self._inner(), self._loop, source)
+            handshake = self._loop.create_task(self._shake_hands(accepted, door), name="TLS handshake")
+            self._handshakes.add(handshake)
+            handshake.add_done_callback(self._handshakes.discard)
+
+    async def _shake_hands(self, accepted: socket.socket, door: SecureDoor) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: door,
+                accepted,
+                ssl=self._certificate.context(),
+                ssl_handshake_timeout=self._doors.bounds.header_seconds,
+                ssl_shutdown_timeout=_LINGERING,
+            )
+        except OSError as error:
+            door.handshake_failed(getattr(error, "reason", None) or str(error) or type(error).__name__)
+        except asyncio.CancelledError:
+            door.handshake_failed("the node stops")
+            raise
 
 
 class _OneLine(logging.Filter):
@@ -195,7 +285,16 @@ def check_free(host: str, port: int) -> None:
 class HttpServer:
     """An application behind its doors; ``async with`` starts and ends it."""
 
-    def __init__(self, app: web.Application, sockets: Sequence[socket.socket], bounds: Bounds) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        sockets: Sequence[socket.socket],
+        bounds: Bounds,
+        *,
+        secure: Sequence[socket.socket] = (),
+        certificate: ServerCertificate | None = None,
+    ) -> None:
+        """``secure`` sockets speak HTTPS with the ``certificate``; they share the bounds of the others."""
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -207,8 +306,11 @@ class HttpServer:
             shutdown_timeout=bounds.stop_seconds,
         )
         self._sockets = sockets
-        self._doors = _Doors(bounds)
-        self._servers: list[asyncio.Server] = []
+        self._secure = secure
+        self._certificate = certificate
+        self._doors = Doors(bounds)
+        self._servers: list[asyncio.Server | _SecureListener] = []
+        self._ports = [bound.getsockname()[1] for bound in (*sockets, *secure)]
 
     async def __aenter__(self) -> HttpServer:
         logger = logging.getLogger("aiohttp.server")
@@ -219,12 +321,17 @@ class HttpServer:
         if inner is None:
             raise RuntimeError("the runner was set up without a server")
         loop = asyncio.get_running_loop()
-        for bound in self._sockets:
-            # Inherited by its connections: closing does not wait for ever for somebody who does not read.
-            unread = int(self._doors.bounds.idle_seconds * 1000)
+
+        # Inherited by its connections: closing does not wait for ever for somebody who does not read.
+        unread = int(self._doors.bounds.idle_seconds * 1000)
+        for bound in (*self._sockets, *self._secure):
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
-            server = await loop.create_server(lambda: Door(self._doors, inner(), loop), sock=bound, backlog=1024)
+        for bound in self._sockets:
+            server = await loop.create_server(lambda: Door(self._doors, inner(), loop), sock=bound, backlog=_BACKLOG)
             self._servers.append(server)
+        if self._certificate is not None:
+            for bound in self._secure:
+                self._servers.append(_SecureListener(bound, self._certificate, self._doors, inner))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -235,5 +342,5 @@ class HttpServer:
 
     @property
     def ports(self) -> list[int]:
-        """The ports listened on, useful when port 0 was asked for."""
-        return [bound.getsockname()[1] for bound in self._sockets]
+        """The ports listened on, useful when port 0 was asked for; those of HTTPS last."""
+        return self._ports

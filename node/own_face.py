@@ -1,0 +1,53 @@
+"""What makes this node itself for others: its key, its certificate and its HS_SITE, as the settings have them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from node import config
+from node.config import Settings
+from node.identifier import Prefix
+from node.own_certificate import Pair, own_pair
+from node.site import OwnSite, Ports, own_site
+from node.site_key import public_key_data
+
+
+def site_key_file(settings: Settings) -> Path:
+    """Where the node's own key is: beside the data of the embedded PostgreSQL, unless the settings say so."""
+    data_dir = settings.database.data_dir
+    home = data_dir.parent if data_dir is not None else config.data_home()
+    return settings.handle.key_file or home / "handle-key.pem"
+
+
+def certificate_of(settings: Settings) -> Pair:
+    """The files of the HTTPS certificate: the configured ones, or the node's own, made now if need be.
+
+    Raises ``CertificateNotMade``.
+    """
+    https = settings.https
+    if https.certificate is not None and https.key is not None:
+        return Pair(https.certificate, https.key)
+    hosts = [settings.http.host, *settings.handle.public_addresses]
+    return own_pair(site_key_file(settings).parent, settings.node.name, hosts, datetime.now(UTC))
+
+
+def site_of(settings: Settings, key: RSAPrivateKey) -> OwnSite:
+    """The node's HS_SITE. Raises ``InvalidPublicAddress``."""
+    handle = settings.handle
+    ports = Ports(
+        tcp=handle.port,
+        udp=handle.port if handle.udp else None,
+        http=settings.http.port,
+        https=settings.https.port if settings.https.enabled else None,
+    )
+    return own_site(
+        Prefix.parse(settings.node.prefix),
+        settings.node.name,
+        handle.public_addresses,
+        ports,
+        handle.site_serial,
+        public_key_data(key),
+    )
