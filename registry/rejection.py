@@ -136,6 +136,54 @@ class Code(StrEnum):
         "the record is larger than {limit} octets",
     )
 
+    TOO_MANY_VALUES = "too_many_values", "标识值超过 {limit} 个", "the record has more than {limit} values"
+    INDEX_OCCUPIED = (
+        "index_occupied",
+        "索引 {index} 处已有模板之外的值",
+        "a value outside the template stands at index {index} already",
+    )
+
+    # A value of the Handle protocol, by its index.
+    WRONG_VALUE_TYPE = (
+        "wrong_value_type",
+        "索引 {index} 处的类型应为 {expected}，实际为 {found}",
+        "index {index} takes a value of the type {expected}, found {found}",
+    )
+    NOT_IN_TEMPLATE = (
+        "not_in_template",
+        "模板 {template} 在索引 {index} 处没有属性（类型 {type}）；模板有：{known}",
+        "the template {template} has nothing at index {index} (type {type}); it has {known}",
+    )
+    UNUSUAL_PERMISSIONS = (
+        "unusual_permissions",
+        "模板属性的权限只能是 1110",
+        "an attribute of the template has the permissions 1110 and no others",
+    )
+    NO_REFERENCES = "no_references", "模板属性不能带引用", "an attribute of the template has no references"
+    DATA_NOT_UTF8 = "data_not_utf8", "数据不是 UTF-8 文本", "the data is not UTF-8 text"
+    NO_DATA = "no_data", "值没有内容，删除请用删除值操作", "the value is empty; to be without it, remove it"
+    BAD_INDEX = "bad_index", "索引必须是正整数", "an index must be positive"
+    BAD_VALUE_TYPE = (
+        "bad_value_type",
+        "类型应为 1 至 {limit} 个可见字符",
+        "a type is 1 to {limit} visible characters",
+    )
+    TYPE_OF_PREFIXES = (
+        "type_of_prefixes",
+        "类型 {type} 只能用于前缀",
+        "a value of the type {type} belongs to a prefix, not to an identifier",
+    )
+    VALUE_OUT_OF_RANGE = (
+        "value_out_of_range",
+        "权限或有效时间超出范围",
+        "permissions or time to live are out of range",
+    )
+    VALUE_UNREADABLE = (
+        "value_unreadable",
+        "不是有效的 {type} 数据：{reason}",
+        "not the data of a value of the type {type}: {reason}",
+    )
+
     # The value does not fit its attribute.
     REQUIRED = "required", "必填", "a value is required"
     NOT_TEXT = "not_text", "必须是文本", "must be text"

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from node.identifier import Prefix, suffix_key
+from registry.export.free_values import InvalidFreeValues, read_free_values
 from registry.export.row import (
     REGISTERED_AT,
     STATE,
     TEMPLATE,
     UPDATED_AT,
+    VALUES,
     VERSION,
     WRITTEN_AT,
     read_moment,
@@ -23,6 +25,7 @@ from registry.identifiers.state import IdentifierState
 from registry.mappings.mapping import RESERVED, SUFFIX
 from registry.rejection import Code, Fault
 from registry.templates.encoder import Encoder, Entry, timestamp_of
+from registry.templates.record_pieces import assembled
 from registry.templates.stored import StoredTemplate
 
 NO_RECORD = b"\0\0\0\0"
@@ -108,15 +111,36 @@ class _Reader:
         written = _written_at(fields.get(WRITTEN_AT))
         if written is None:
             return [_fault(WRITTEN_AT, "不是时间", "neither a time nor an object of times by attribute name")]
-        values = [fields.get(name) for name in self._names]
-        uniform = written if isinstance(written, datetime) else updated_at
-        entry = self._encoder.entry(self._prefix, (fields.get(SUFFIX), values, ()), timestamp_of(uniform))
-        if isinstance(entry, list) or isinstance(written, datetime) or not written:
+        try:
+            free = read_free_values(fields.get(VALUES))
+        except InvalidFreeValues:
+            return [_fault(VALUES, "不是导出的标识值", "not values as they are exported")]
+        entry = self._attributes(fields, timestamp_of(written if isinstance(written, datetime) else updated_at), free)
+        if isinstance(entry, list):
             return entry
-        if not written.keys() <= self._indexes.keys():
-            return [_fault(WRITTEN_AT, "模板中没有这个属性", "names an attribute that the template does not have")]
-        seconds = {self._indexes[name]: int(at.timestamp()) for name, at in written.items()}
-        return entry._replace(record=restamped(entry.record, seconds))
+        if isinstance(written, dict) and written:
+            if not written.keys() <= self._indexes.keys():
+                return [_fault(WRITTEN_AT, "模板中没有这个属性", "names an attribute that is not the template's")]
+            seconds = {self._indexes[name]: int(at.timestamp()) for name, at in written.items()}
+            entry = entry._replace(record=restamped(entry.record, seconds))
+        return self._with_free(entry, free) if free else entry
+
+    def _attributes(
+        self, fields: Mapping[str, Any], timestamp: bytes, free: Mapping[int, bytes]
+    ) -> Entry | list[Fault]:
+        """The row without its free values; one that has nothing else has an empty record."""
+        suffix, values = fields.get(SUFFIX), [fields.get(name) for name in self._names]
+        entry = self._encoder.entry(self._prefix, (suffix, values, ()), timestamp)
+        bare = free and isinstance(entry, list) and [fault.code for fault in entry] == [Code.NO_VALUES]
+        if bare and isinstance(suffix, str):
+            return Entry(suffix, suffix_key(self._prefix, suffix), NO_RECORD, ())
+        return entry
+
+    def _with_free(self, entry: Entry, free: Mapping[int, bytes]) -> Entry | list[Fault]:
+        if occupied := self._encoder.occupied(assembled(free)):
+            return occupied
+        merged = self._encoder.merged(entry.record, {}, b"", free)
+        return merged if isinstance(merged, list) else entry._replace(record=merged.record)
 
     def _tombstone(self, suffix: object) -> Entry | list[Fault]:
         """A deleted identifier has no values, whatever the row says of them; its suffix must still be one."""

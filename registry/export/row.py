@@ -9,6 +9,8 @@ A row carries the suffix as it was registered, the attributes by name, and these
     biaoshi_updated_at      the same
     biaoshi_written_at      only where its values were not written at updated_at (it was suspended since, say): the
                             second in which they were, or a JSON object of such seconds by attribute name
+    biaoshi_values          only where it has values that its template does not know: a JSON text of all of them
+                            (registry/export/free_values.py)
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from registry.export.free_values import free_values_text
 from registry.identifiers.state import IdentifierState
 from registry.mappings.mapping import SUFFIX
 from registry.templates.attributes import Kind
+from registry.templates.record_pieces import behind_references
 from registry.templates.stored import StoredTemplate
 
 TEMPLATE = "biaoshi_template"
@@ -31,7 +35,8 @@ STATE = "biaoshi_state"
 REGISTERED_AT = "biaoshi_registered_at"
 UPDATED_AT = "biaoshi_updated_at"
 WRITTEN_AT = "biaoshi_written_at"
-RESERVED_MEMBERS = (TEMPLATE, VERSION, STATE, REGISTERED_AT, UPDATED_AT, WRITTEN_AT)
+VALUES = "biaoshi_values"
+RESERVED_MEMBERS = (TEMPLATE, VERSION, STATE, REGISTERED_AT, UPDATED_AT, WRITTEN_AT, VALUES)
 
 _NODE = "@node"
 
@@ -117,23 +122,20 @@ def shapes_of(templates: Iterable[StoredTemplate]) -> dict[int, Shape]:
 
 def values_of(record: bytes, shape: Shape) -> Iterator[tuple[str, str | list[str]]]:
     """The values of a stored record by the names of their attributes."""
-    for index, text, _ in _texts(record):
-        name = shape.names.get(index)
-        if name is not None:
-            yield name, json.loads(text) if name in shape.lists else text
+    for name, text, _ in _texts(record, shape.names, []):
+        yield name, json.loads(text) if name in shape.lists else text
 
 
 def exported(row: Any, shape: Shape) -> dict[str, Any]:
     """A row of the database as an object, its attributes in the order of their indexes."""
     updated_at = row["updated_at"]
     said: dict[str, Any] = {SUFFIX: row["suffix"]}
-    names, lists = shape.names, shape.lists
+    lists = shape.lists
     times: dict[str, int] = {}
-    for index, text, seconds in _texts(row["record"]):
-        name = names.get(index)
-        if name is not None:
-            said[name] = json.loads(text) if name in lists else text
-            times[name] = seconds
+    free: list[bytes] = []
+    for name, text, seconds in _texts(row["record"], shape.names, free):
+        said[name] = json.loads(text) if name in lists else text
+        times[name] = seconds
     said[TEMPLATE] = shape.mark
     said[VERSION] = row["version"]
     said[STATE] = _WORDS[row["state"]]
@@ -142,6 +144,8 @@ def exported(row: Any, shape: Shape) -> dict[str, Any]:
     written = set(times.values())
     if written - {int(updated_at.timestamp())}:
         said[WRITTEN_AT] = _written_text(times, written)
+    if free:
+        said[VALUES] = free_values_text(free)
     return said
 
 
@@ -156,15 +160,21 @@ _head = struct.Struct(">iIBiBI").unpack_from  # as in node/record.py, whose valu
 _length = struct.Struct(">I").unpack_from
 
 
-def _texts(record: bytes) -> Iterator[tuple[int, str, int]]:
-    """Index, text and timestamp of the values of a record that a template made: texts without references."""
+def _texts(record: bytes, names: Mapping[int, str], free: list[bytes]) -> Iterator[tuple[str, str, int]]:
+    """Name, text and timestamp of each attribute: texts without references. The octets of others go to ``free``."""
     at = 4
     for _ in range(_length(record)[0]):
         index, seconds, _, _, _, of_type = _head(record, at)
         start = at + 22 + of_type
         end = start + _length(record, start - 4)[0]
-        yield index, record[start:end].decode(), seconds
-        at = end + 4
+        name = names.get(index)
+        if name is not None:
+            yield name, record[start:end].decode(), seconds
+            at = end + 4
+        else:
+            behind = behind_references(record, end)
+            free.append(record[at:behind])
+            at = behind
 
 
 def restamped(record: bytes, seconds: Mapping[int, int]) -> bytes:

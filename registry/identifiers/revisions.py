@@ -16,7 +16,8 @@ from registry.identifiers.unique_claims import Claim
 from registry.mappings.mapping import SUFFIX
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Fault
-from registry.templates.encoder import Encoder, NamedFile, SideEntry, Target, timestamp_of
+from registry.templates.encoder import Encoded, Encoder, NamedFile, SideEntry, Target, timestamp_of
+from registry.templates.record_pieces import count_of
 from registry.templates.stored import StoredTemplate, template_by_id
 
 EMPTY = encode_values(())
@@ -47,7 +48,8 @@ class Migration:
 
     An attribute keeps its name unless ``renamed`` says another, or ``None``: then it is dropped. One that the target
     does not have and nobody drops is a fault of its row. ``constants`` fill attributes of the target, whatever came.
-    Numbers of one unit become those of the other.
+    Numbers of one unit become those of the other. Free values stay; one at the index of an attribute of the target
+    is a fault.
     """
 
     target: StoredTemplate
@@ -155,6 +157,13 @@ async def weighed_rows(
     return weighed
 
 
+def updated(found: Standing, merged: Encoded, encoder: Encoder) -> Revision:
+    """The identifier with another record of its template, which ``encoder`` has made."""
+    indexed, replaces = Indexed(merged.side, merged.references), Indexed(*encoder.side_of(found.record))
+    anew = None if indexed == replaces else indexed
+    return Revision(found, found.state, found.template_id, merged.record, anew, merged.files, replaces)
+
+
 def restored(found: Standing, entry: Mapping[str, Any], book: Book) -> Revision:
     """The identifier as it was before an entry of its history."""
     if entry["before_state"] in (None, IdentifierState.DELETED):
@@ -236,15 +245,13 @@ def _revised(
 
 def _updated(asked: Asked, found: Standing, book: Book, timestamp: bytes) -> Revision | list[Fault] | None:
     encoder = book.encoder(found.template_id)
-    merged = encoder.merged(EMPTY if asked.whole else found.record, asked.values or {}, timestamp)
+    before = encoder.only_free(found.record) if asked.whole else found.record
+    merged = encoder.merged(before, asked.values or {}, timestamp)
     if isinstance(merged, list):
         return merged
     if merged.record == found.record and not asked.whole:
         return None
-    indexed = Indexed(merged.side, merged.references)
-    replaces = Indexed(*encoder.side_of(found.record))
-    anew = None if indexed == replaces else indexed
-    return Revision(found, found.state, found.template_id, merged.record, anew, merged.files, replaces)
+    return updated(found, merged, encoder)
 
 
 def _migrated(migration: Migration, found: Standing, book: Book, timestamp: bytes) -> Revision | list[Fault] | None:
@@ -255,14 +262,20 @@ def _migrated(migration: Migration, found: Standing, book: Book, timestamp: byte
     units, units_of_target = book.units(found.template_id), book.units(target)
     values: dict[str, Any] = {}
     faults = []
-    for name, value in template.attributes_of(found.record).items():
+    attributes = template.attributes_of(found.record)
+    free = EMPTY
+    if len(attributes) < count_of(found.record):
+        free = book.encoder(found.template_id).only_free(found.record)
+        if occupied := book.encoder(target).occupied(free):
+            return occupied
+    for name, value in attributes.items():
         new = migration.renamed.get(name, name)
         if new is None:
             continue
         if new in values:
             faults.append(Code.DUPLICATE_KEY.fault(new))
         values[new] = _with_unit(value, units[name]) if name in units and new in units_of_target else value
-    merged = book.encoder(target).merged(EMPTY, {**values, **migration.constants}, timestamp)
+    merged = book.encoder(target).merged(free, {**values, **migration.constants}, timestamp)
     if isinstance(merged, list):
         return [*faults, *merged]
     indexed = Indexed(merged.side, merged.references)

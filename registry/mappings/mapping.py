@@ -49,6 +49,7 @@ RESERVED = frozenset(
     {
         "biaoshi_sheet", "biaoshi_line", "biaoshi_field", "biaoshi_code", "biaoshi_message", VERSION,
         "biaoshi_state", "biaoshi_template", "biaoshi_registered_at", "biaoshi_updated_at", "biaoshi_written_at",
+        "biaoshi_values",
     }
 )  # fmt: skip
 """Columns that rejections and exports add. They are no attributes, and are passed over when rows come back."""

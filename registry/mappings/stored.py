@@ -31,6 +31,7 @@ _NOUN = Noun(
     name_taken=MappingNameTaken,
     name_constraint="column_mapping_name_unique",
     enterprise_constraint="column_mapping_enterprise_known",
+    in_use={},
     add=_SQL["add_column_mapping"],
     find=_SQL["find_column_mapping"],
     find_by_name=_SQL["column_mapping_by_name"],

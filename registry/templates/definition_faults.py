@@ -27,7 +27,7 @@ MAX_CHOICES = 1000
 MAX_TITLE = 255
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}|10320/loc")  # locations, for the proxy
 
 Finding = tuple[str, str, str, str]
 """Member of the definition, code, sentence in Chinese, sentence in English."""
@@ -65,8 +65,8 @@ def _naming(attribute: Attribute) -> Iterator[Finding]:
         yield "name", "reserved_name", "属性名由系统保留", "the node's own exports use this name"
     yield from title_findings(attribute.title_zh, attribute.title_en)
     if attribute.type != attribute.name.upper() and not _TYPE.fullmatch(attribute.type):
-        zh = "类型为字母开头的字母、数字、点、横线、下划线，最多 128 个"
-        en = "a type is 1 to 128 ASCII letters, digits, dots, dashes and underscores, a letter first"
+        zh = "类型为字母开头的字母、数字、点、横线、下划线，最多 128 个，或 10320/loc"
+        en = "a type is 1 to 128 ASCII letters, digits, dots, dashes and underscores, a letter first; or 10320/loc"
         yield "type", "bad_type", zh, en
     if attribute.type.upper().startswith("HS_"):
         # An HS_ADMIN or HS_PUBKEY value written by an import would hand out rights over the identifier.

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
 from node.errors import Malformed
 from node.identifier import Identifier, InvalidIdentifier, InvalidSuffix, Prefix, suffix_key
-from node.record import MAX_RECORD_BYTES, ValueEncoder
+from node.record import MAX_RECORD_BYTES, MAX_VALUES, ValueEncoder
 from registry.mappings.mapping import SUFFIX, Mapped
 from registry.rejection import Code, Fault
 from registry.templates.arrays import array_rule, items_of
 from registry.templates.attributes import Attribute, Kind
-from registry.templates.record_pieces import pieces
+from registry.templates.record_pieces import Piece, assembled, pieces
 from registry.templates.value_rules import Refused, Rule, digest_of, rule_of
 
 _SUFFIX_REASONS = {
@@ -99,7 +100,8 @@ _Gather = Callable[[str, _Gathered], None]
 class Encoder:
     """A template made ready for many rows; ``Template.compile`` makes it.
 
-    A value that is None or empty is absent. Timestamps are the four big-endian bytes of a Unix time in seconds.
+    A value that is None or empty is absent. Timestamps are the four big-endian bytes of a Unix time in seconds. What
+    a record holds at indexes that no attribute has are free values: no template judges them, nor loses them.
     """
 
     def __init__(self, attributes: Sequence[Attribute], ttl: int) -> None:
@@ -112,6 +114,7 @@ class Encoder:
         self._steps = [
             (at, self._rules[at], self._encoders[at], attributes[at].required, gathers[at]) for at in by_index
         ]
+        self._indexes = frozenset(attribute.index for attribute in attributes)
         self._gathers = {
             attribute.index: gather
             for attribute, gather in zip(attributes, gathers, strict=True)
@@ -156,11 +159,18 @@ class Encoder:
         unknown = [Code.UNKNOWN_ATTRIBUTE.fault(name) for name in attributes if name not in self._positions]
         return [*unknown, *(encoded if isinstance(encoded, list) else ())]
 
-    def merged(self, current: bytes, changes: Mapping[str, Any], timestamp: bytes) -> Encoded | list[Fault]:
+    def merged(
+        self,
+        current: bytes,
+        changes: Mapping[str, Any],
+        timestamp: bytes,
+        free: Mapping[int, bytes | None] = MappingProxyType({}),
+    ) -> Encoded | list[Fault]:
         """A stored record with some attributes changed by name (None or empty: cleared), or everything wrong.
 
-        What a change does not name stays octet for octet, also where the new value is the old one: a merge that
-        changes nothing gives the very same record.
+        ``free`` are changes of free values: their octets by index, ``None`` removes one. What a change does not name
+        stays octet for octet, also where the new value is the old one: a merge that changes nothing gives the very
+        same record.
         """
         faults: list[Fault] = []
         standing = {index: (octets, data) for index, octets, data in pieces(current)}
@@ -183,13 +193,35 @@ class Encoder:
             for attribute in self._attributes
             if attribute.required and attribute.index not in standing and attribute.name not in changes
         ]
+        for index, octets_of_one in free.items():
+            if octets_of_one is None:
+                standing.pop(index, None)
+            else:
+                standing[index] = octets_of_one, b""
         octets = [standing[index][0] for index in sorted(standing)]
         if not octets and not faults:
             faults.append(Code.NO_VALUES.fault())
         record = len(octets).to_bytes(4, "big") + b"".join(octets)
+        if len(octets) > MAX_VALUES:
+            faults.append(Code.TOO_MANY_VALUES.fault(limit=MAX_VALUES))
         if len(record) > MAX_RECORD_BYTES:
             faults.append(Code.RECORD_TOO_LARGE.fault(limit=MAX_RECORD_BYTES))
         return faults or _encoded(record, self._gathered(record))
+
+    def free_of(self, record: bytes) -> list[Piece]:
+        """The free values of a stored record, by index."""
+        return [piece for piece in pieces(record) if piece[0] not in self._indexes]
+
+    def only_free(self, record: bytes) -> bytes:
+        """A stored record without its attributes."""
+        return assembled({index: octets for index, octets, _ in self.free_of(record)})
+
+    def occupied(self, record: bytes) -> list[Fault]:
+        """What is wrong with a record whose free values come from elsewhere: they stand where attributes belong."""
+        names = {attribute.index: attribute.name for attribute in self._attributes}
+        return [
+            Code.INDEX_OCCUPIED.fault(names[index], index=index) for index, _, _ in pieces(record) if index in names
+        ]
 
     def side_of(self, record: bytes) -> tuple[Sequence[SideEntry], Sequence[Target]]:
         """What stands beside a stored record of this template: its side entries and its references."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 from node.record import decode_references
 
@@ -21,7 +22,23 @@ def pieces(record: bytes) -> list[Piece]:
         index, of_type = _HEAD(record, at)
         start = at + 22 + of_type
         end = start + _LENGTH(record, start - 4)[0]
-        behind = end + 4 if record[end : end + 4] == b"\0\0\0\0" else decode_references(record, end)[1]
+        behind = behind_references(record, end)
         found.append((index, record[at:behind], record[start:end]))
         at = behind
     return found
+
+
+def behind_references(record: bytes, at: int) -> int:
+    """Where the next value begins, from where the references of one begin; few have any."""
+    return at + 4 if record[at : at + 4] == b"\0\0\0\0" else decode_references(record, at)[1]
+
+
+def assembled(octets: Mapping[int, bytes]) -> bytes:
+    """The record of values by their indexes, unchecked."""
+    return len(octets).to_bytes(4, "big") + b"".join(octets[index] for index in sorted(octets))
+
+
+def count_of(record: bytes) -> int:
+    """How many values a record has."""
+    count: int = _LENGTH(record)[0]
+    return count

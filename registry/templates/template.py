@@ -17,7 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from node.errors import Malformed
-from node.record import DEFAULT_TTL
+from node.record import DEFAULT_TTL, Value, decode_value
 from registry.rejection import Fault, shown
 from registry.templates.arrays import items_of
 from registry.templates.attributes import FIRST_INDEX, Attribute, Kind
@@ -95,7 +95,7 @@ class Template:
     def attributes_of(self, record: bytes) -> dict[str, str | list[str]]:
         """The attributes of a stored record by their names, as stored; arrays as lists, in the order of the indexes.
 
-        Values that the template does not know are left out.
+        Values that the template does not know are left out: ``free_values_of`` has them.
         """
         known = {attribute.index: attribute for attribute in self.attributes}
         return {
@@ -103,6 +103,11 @@ class Template:
             for index, _, data in pieces(record)
             if index in known
         }
+
+    def free_values_of(self, record: bytes) -> list[Value]:
+        """The values of a stored record that the template does not know, by index."""
+        known = {attribute.index for attribute in self.attributes}
+        return [decode_value(octets, 0)[0] for index, octets, _ in pieces(record) if index not in known]
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -38,6 +38,12 @@ def test_indexes_are_given_in_order_and_types_from_names() -> None:
     assert template.names == ("name", "site", "b", "c")
 
 
+def test_locations_for_the_proxy_may_be_an_attribute() -> None:
+    places = Attribute("places", "地址", type="10320/loc", max_length=4000)
+    template = Template("pump", 1, "水泵", attributes=(places,))
+    assert template.attributes[0].type == "10320/loc"
+
+
 @pytest.mark.parametrize(
     ("attribute", "fault"),
     [
@@ -50,6 +56,7 @@ def test_indexes_are_given_in_order_and_types_from_names() -> None:
         (Attribute("a", "名\n称"), ("title_zh", "bad_title")),
         (Attribute("a", "名称", "x" * 256), ("title_en", "bad_title")),
         (Attribute("a", "名称", type="a b"), ("type", "bad_type")),
+        (Attribute("a", "名称", type="10320/locations"), ("type", "bad_type")),
         (Attribute("a", "名称", type="HS_ADMIN"), ("type", "reserved_type")),
         (Attribute("hs_pubkey", "名称"), ("type", "reserved_type")),
         (Attribute("a", "名称", type="Url", kind=Kind.NUMBER), ("kind", "url_not_string")),
