@@ -2,18 +2,19 @@
 
 Whoever changes the state of a prefix — reviewer, administrator, the national node's verdict, or the enterprise's own
 suspension — comes through ``move_prefix``: the row, its history and leaf, the message upward and the notice to the
-resolvers are written together.
+resolvers are written together. Prefixes derived from one share its fate: ``move_with_derived``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from node.database import Connection
+from node.errors import Conflict
 from node.identifier import Prefix
 from node.journal import Act, Actor, Message, record_act
 from node.notices import CHANNEL, Notice, NoticeKind
@@ -24,7 +25,8 @@ from registry.transitions import EnterpriseState, PrefixState, Verb
 # The national node knows a prefix from the moment it is asked to verify it.
 _REPORTED = frozenset({PrefixState.REVIEWED, PrefixState.ENABLED, PrefixState.SUSPENDED, PrefixState.WITHDRAWN})
 
-# What an enterprise's fate does to its living prefixes; one that awaits verification is dealt with at its verdict.
+# What the fate of an enterprise, or of the prefix above, does to living prefixes; one that awaits verification is
+# dealt with at its verdict.
 _FOLLOWING: dict[Verb, dict[PrefixState, Verb]] = {
     Verb.SUSPEND: {PrefixState.ENABLED: Verb.SUSPEND},
     Verb.RESUME: {PrefixState.SUSPENDED: Verb.RESUME},
@@ -34,7 +36,14 @@ _FOLLOWING: dict[Verb, dict[PrefixState, Verb]] = {
         PrefixState.ENABLED: Verb.WITHDRAW,
         PrefixState.SUSPENDED: Verb.WITHDRAW,
     },
+    Verb.WITHDRAW: {PrefixState.ENABLED: Verb.WITHDRAW, PrefixState.SUSPENDED: Verb.WITHDRAW},
 }
+
+_SEGMENTS = 3  # of a prefix that was applied for; more are derived
+
+
+class PrefixAboveSuspended(Conflict):
+    title_zh = "上级前缀未启用"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,8 @@ class PrefixGrant:
     """One row: a prefix in the hands of an enterprise, with what registration and reports need of the latter.
 
     ``log_secret`` (32 bytes) keys the leaves of the prefix in the transparency log and leaves the registry never.
-    ``suspended_with_enterprise`` marks a suspension that ends together with the enterprise's.
+    ``suspended_with_enterprise`` marks a suspension that ends together with the enterprise's or, for a derived
+    prefix, with that of the prefix above.
     """
 
     prefix_id: int
@@ -60,6 +70,16 @@ class PrefixGrant:
     enterprise_state: EnterpriseState
     log_secret: bytes = field(repr=False)
 
+    @property
+    def derived(self) -> bool:
+        """Whether nobody applied for it: administrators of the prefix above allotted it by the Handle protocol."""
+        return self.prefix.key.count(".") >= _SEGMENTS
+
+    @property
+    def reported_as(self) -> str:
+        """The prefix as the national node knows it; of a derived one, the enterprise's."""
+        return ".".join(self.prefix.key.split(".")[:_SEGMENTS])
+
     def to_json(self) -> dict[str, Any]:
         """What history keeps of it."""
         return {
@@ -73,8 +93,11 @@ class PrefixGrant:
         }
 
     def report(self) -> Message | None:
-        """What the national node must know of this state, if anything."""
-        if self.state not in _REPORTED:
+        """What the national node must know of this state, if anything.
+
+        Nothing of a derived prefix: what was verified is the enterprise's, and it divides that as it likes.
+        """
+        if self.state not in _REPORTED or self.derived:
             return None
         body = {
             "prefix": self.prefix.key,
@@ -90,7 +113,7 @@ def grant_of(row: Mapping[str, Any]) -> PrefixGrant:
     """The grant of a row of the statements that join prefix and enterprise."""
     return PrefixGrant(
         prefix_id=row["prefix_id"],
-        prefix=Prefix.parse(row["prefix"]),
+        prefix=Prefix.parse_derived(row["prefix"]),
         enterprise_id=row["enterprise_id"],
         state=PrefixState(row["state"]),
         purpose=row["purpose"],
@@ -150,6 +173,23 @@ async def trace_prefix(
     await connection.execute(SQL["announce"], CHANNEL, Notice(NoticeKind.PREFIX, after.prefix.key).encode())
 
 
+async def move_with_derived(
+    connection: Connection, grant: PrefixGrant, verb: Verb, actor: Actor, at: datetime, reason: str = ""
+) -> PrefixGrant:
+    """As ``move_prefix``, and the prefixes derived from it along with it.
+
+    Suspension suspends the enabled ones; resumption resumes those and no others; withdrawal withdraws all. Raises
+    also ``PrefixAboveSuspended``.
+    """
+    if verb is Verb.RESUME and grant.derived:
+        await _check_above(connection, grant)
+    moved = await move_prefix(connection, grant, verb, actor, at, reason)
+    if verb in _FOLLOWING:
+        below = await connection.fetch(SQL["lock_prefixes_below"], grant.prefix.key)
+        await _follow(connection, map(grant_of, below), verb, actor, at, reason, {moved.prefix: moved.state})
+    return moved
+
+
 async def follow_enterprise(
     connection: Connection, enterprise_id: UUID, verb: Verb, actor: Actor, at: datetime, reason: str
 ) -> list[PrefixGrant]:
@@ -157,15 +197,44 @@ async def follow_enterprise(
 
     Suspension suspends the enabled ones; resumption resumes those and no others; closing withdraws all.
     """
-    following = _FOLLOWING.get(verb, {})
+    rows = await connection.fetch(SQL["lock_prefixes_of_enterprise"], enterprise_id) if verb in _FOLLOWING else ()
+    return await _follow(connection, map(grant_of, rows), verb, actor, at, reason, {})
+
+
+async def _follow(
+    connection: Connection,
+    grants: Iterable[PrefixGrant],
+    verb: Verb,
+    actor: Actor,
+    at: datetime,
+    reason: str,
+    states: dict[Prefix, PrefixState],
+) -> list[PrefixGrant]:
+    """Those above come before those derived from them: they are older. ``states`` of those above are collected."""
     moved = []
-    for row in await connection.fetch(SQL["lock_prefixes_of_enterprise"], enterprise_id) if following else ():
-        grant = grant_of(row)
-        own_verb = following.get(grant.state)
-        if own_verb is None or (own_verb is Verb.RESUME and not grant.suspended_with_enterprise):
+    for grant in grants:
+        states[grant.prefix] = grant.state
+        own_verb = _FOLLOWING[verb].get(grant.state)
+        if own_verb is None or (own_verb is Verb.RESUME and not _resumes(grant, states)):
             continue
         moved.append(await move_prefix(connection, grant, own_verb, actor, at, reason, with_enterprise=True))
+        states[grant.prefix] = moved[-1].state
     return moved
+
+
+def _resumes(grant: PrefixGrant, states: Mapping[Prefix, PrefixState]) -> bool:
+    above = grant.prefix.parent
+    return grant.suspended_with_enterprise and (
+        not grant.derived or (above is not None and states.get(above) is PrefixState.ENABLED)
+    )
+
+
+async def _check_above(connection: Connection, grant: PrefixGrant) -> None:
+    above = str(grant.prefix.parent)
+    # Not held: a suspension under way waits for our row and then takes it along.
+    row = await connection.fetchrow(SQL["find_prefix"], above, None)
+    if row is None or row["state"] != PrefixState.ENABLED:
+        raise PrefixAboveSuspended(f"{grant.prefix.key} is derived from {above}, which is not enabled", above=above)
 
 
 async def announce_prefixes(connection: Connection, enterprise_id: UUID) -> None:

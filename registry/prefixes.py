@@ -21,7 +21,7 @@ from node.identifier import Prefix
 from node.journal import Actor, Interface, PastAct, acts_of
 from registry import transitions
 from registry.enterprises import approved_enterprise, check_approved
-from registry.prefix_grant import PrefixGrant, grant_of, move_prefix, trace_prefix
+from registry.prefix_grant import PrefixGrant, grant_of, move_prefix, move_with_derived, trace_prefix
 from registry.store import SQL, reading, refusing
 from registry.transitions import PREFIX, EnterpriseState, PrefixState, TransitionRefused, Verb
 
@@ -110,7 +110,7 @@ class Prefixes:
     async def move(self, account: Account, actor: Actor, prefix: Prefix, verb: Verb, reason: str = "") -> PrefixGrant:
         """Approve, reject, enable, suspend, resume or withdraw.
 
-        Raises ``TransitionRefused``, ``ReasonMissing``, ``EnterpriseNotApproved``.
+        Raises ``TransitionRefused``, ``ReasonMissing``, ``EnterpriseNotApproved``, ``PrefixAboveSuspended``.
         """
         at = self._clock()
         async with transaction(self._pool) as connection:
@@ -119,7 +119,7 @@ class Prefixes:
             transitions.step(PREFIX, verb, grant.state, reason)
             if verb in _FORWARD:
                 check_approved(grant.enterprise_state)
-            return await move_prefix(connection, grant, verb, actor, at, reason)
+            return await move_with_derived(connection, grant, verb, actor, at, reason)
 
     async def apply_verdict(self, prefix: Prefix, passed: bool, reason: str, enable: bool) -> PrefixGrant:
         """What the national node found; ``enable`` puts a verified prefix to use at once.

@@ -88,6 +88,15 @@ WHERE p.enterprise_id = $1 AND p.state NOT IN ('rejected', 'refused', 'withdrawn
 ORDER BY p.prefix_id
 FOR NO KEY UPDATE OF p
 
+-- name: lock_prefixes_below
+-- All living rows derived from a prefix that the transaction has locked; a derived prefix is younger than its own above.
+SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
+       p.version, p.created_at, p.updated_at, e.name AS enterprise_name, e.credit_code, e.state AS enterprise_state
+FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+WHERE p.prefix > $1 || '.' AND p.prefix < $1 || '/' AND p.state NOT IN ('rejected', 'refused', 'withdrawn')
+ORDER BY p.prefix_id
+FOR NO KEY UPDATE OF p
+
 -- name: holder_of_prefix
 -- Who holds a prefix, or held it until its withdrawal.
 SELECT enterprise_id FROM prefix WHERE prefix = $1 AND state NOT IN ('rejected', 'refused')
@@ -185,12 +194,12 @@ FROM account WHERE lower(name COLLATE "C") > $1 ORDER BY lower(name COLLATE "C")
 SELECT pg_advisory_xact_lock($1)
 
 -- name: any_administrator
--- Whether there is an administrator already, active or not.
-SELECT EXISTS (SELECT FROM account WHERE role = 'administrator')
+-- Whether there is an administrator already, active or not; the Handle protocol's own account signs in nowhere.
+SELECT EXISTS (SELECT FROM account WHERE role = 'administrator' AND password_hash IS NOT NULL)
 
 -- name: lock_administrators
--- All active administrators, so that the last two do not disable each other.
-SELECT account_id FROM account WHERE role = 'administrator' AND state = 'active'
+-- All active administrators who can sign in, so that the last two do not disable each other.
+SELECT account_id FROM account WHERE role = 'administrator' AND state = 'active' AND password_hash IS NOT NULL
 ORDER BY account_id FOR NO KEY UPDATE
 
 -- name: change_account_state

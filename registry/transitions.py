@@ -7,7 +7,8 @@ the national node's word. Whatever the tables do not name is refused with ``Tran
 Enterprise. ``edit`` changes facts that no review looked at (contacts, address, website); ``amend`` changes the
 reviewed ones (name, credit code, division, industry), and an approved enterprise that amends them is submitted
 again: until it is approved once more its identifiers resolve, but none is registered, updated or deleted.
-Prefix. The node reviews, the national node verifies, then the prefix is enabled.
+Prefix. The node reviews, the national node verifies, then the prefix is enabled. A derived prefix is allotted by the
+administrators of the prefix above, whom the Handle protocol knows and the roles do not.
 Template. A published template never changes; ``revise`` makes the next version as a draft of its own.
 """
 
@@ -64,6 +65,7 @@ class Verb(StrEnum):
     RESUME = "resume"
     CLOSE = "close"
     APPLY = "apply"
+    ALLOT = "allot"
     VERIFY = "verify"
     REFUSE = "refuse"
     ENABLE = "enable"
@@ -121,6 +123,7 @@ ENTERPRISE: Rules[EnterpriseState] = {
 
 PREFIX: Rules[PrefixState] = {
     Verb.APPLY: Rule(Action.PREFIX_APPLY, {None: _P.APPLIED}),
+    Verb.ALLOT: Rule(None, {None: _P.ENABLED}),
     Verb.APPROVE: Rule(Action.PREFIX_REVIEW, {_P.APPLIED: _P.REVIEWED}),
     Verb.REJECT: Rule(Action.PREFIX_REVIEW, {_P.APPLIED: _P.REJECTED}, needs_reason=True),
     Verb.VERIFY: Rule(None, {_P.REVIEWED: _P.VERIFIED}),
