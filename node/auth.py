@@ -68,6 +68,9 @@ class Action(StrEnum):
     CODING_RULE_READ = "coding_rule.read"
     CODING_RULE_EDIT = "coding_rule.edit"
 
+    HANDLE_POLICY_READ = "handle_policy.read"
+    HANDLE_POLICY_EDIT = "handle_policy.edit"
+
     FILE_ADD = "file.add"
     FILE_READ = "file.read"
 
@@ -138,6 +141,8 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.MAPPING_EDIT: frozenset({_A, _E}),
     Action.CODING_RULE_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.CODING_RULE_EDIT: frozenset({_A, _E}),
+    Action.HANDLE_POLICY_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.HANDLE_POLICY_EDIT: frozenset({_A}),
     Action.FILE_ADD: frozenset({_A, _E, _P}),
     Action.FILE_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.HISTORY_READ: frozenset({_A, _R, _U, _E, _P}),

@@ -108,7 +108,7 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "mapping_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "coding_rule_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "template_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
-    "prefix": {"type": "string", "pattern": r"^(86|88)\.[0-9]+(\.[0-9A-Za-z]+)?$", "maxLength": 64},
+    "prefix": {"type": "string", "pattern": r"^(86|88)\.[0-9]+(\.[0-9A-Za-z]+)*$", "maxLength": 64},
     "suffix": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 

@@ -56,7 +56,7 @@ class Stored(Generic[D]):
 class Noun(Generic[D]):
     """What is kept. ``word`` names it in history; the SQL texts take and give what ``NamedDefinitions`` says.
 
-    ``name_constraint`` and ``enterprise_constraint`` are those of its table.
+    ``name_constraint`` and ``enterprise_constraint`` are its table's, ``in_use`` those of tables that point at it.
     """
 
     word: str
@@ -67,6 +67,7 @@ class Noun(Generic[D]):
     name_taken: type[Conflict]
     name_constraint: str
     enterprise_constraint: str
+    in_use: Mapping[str, type[Conflict]]
     add: str
     find: str
     find_by_name: str
@@ -124,13 +125,15 @@ class NamedDefinitions(Generic[D]):
         return after
 
     async def delete(self, account: Account, actor: Actor, number: int, version: int) -> None:
-        """Remove the expected version; its history stays. Raises ``VersionChanged``."""
+        """Remove the expected version; its history stays. Raises ``VersionChanged`` and those ``in_use``."""
         noun, at = self._noun, self._clock()
         async with transaction(self._pool) as connection:
             before = self._found(await connection.fetchrow(noun.lock, number), number)
             require(account, noun.edit_action, before.enterprise_id)
             check_version(version, before.version)
-            await connection.execute(noun.remove, number)
+            detail = f"the {noun.word} {before.name} is in use: let go of it there first"
+            with refusing(**{name: error(detail, name=before.name) for name, error in noun.in_use.items()}):
+                await connection.execute(noun.remove, number)
             await self._trace(connection, actor, "delete", before, None, at)
 
     async def get(self, account: Account, number: int) -> Stored[D]:
@@ -160,7 +163,7 @@ class NamedDefinitions(Generic[D]):
 
     def _found(self, row: Mapping[str, Any] | None, number: int) -> Stored[D]:
         if row is None:
-            raise self._noun.unknown(f"there is no {self._noun.word} {number}", number=number)
+            raise _unknown(self._noun, number)
         return self._of_row(row)
 
     def _of_row(self, row: Mapping[str, Any]) -> Stored[D]:
@@ -198,6 +201,14 @@ async def definition_by_name(noun: Noun[D], connection: Connection, enterprise_i
     return stored_of(noun, row)
 
 
+async def definition_by_number(noun: Noun[D], connection: Connection, number: int) -> Stored[D]:
+    """One that something else points at. Raises the noun's ``unknown``."""
+    row = await connection.fetchrow(noun.find, number)
+    if row is None:
+        raise _unknown(noun, number)
+    return stored_of(noun, row)
+
+
 def stored_of(noun: Noun[D], row: Mapping[str, Any]) -> Stored[D]:
     """A row of the noun's table."""
     return Stored(
@@ -209,6 +220,10 @@ def stored_of(noun: Noun[D], row: Mapping[str, Any]) -> Stored[D]:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _unknown(noun: Noun[D], number: int) -> NotFound:
+    return noun.unknown(f"there is no {noun.word} {number}", number=number)
 
 
 def _text(definition: Definition) -> str:

@@ -45,6 +45,24 @@ COMMENT ON COLUMN handle_policy.free_values IS 'values that the template does no
 COMMENT ON COLUMN handle_policy.requests IS 'administrative requests on request_day (Asia/Shanghai), for daily_requests';
 COMMENT ON COLUMN handle_policy.registered IS 'identifiers registered through the protocol so far, for identifiers';
 
-GRANT SELECT, INSERT, UPDATE ON prefix_handle, handle_policy TO biaoshi_writer;
-GRANT SELECT, INSERT, UPDATE, DELETE ON handle_secret TO biaoshi_writer;
+CREATE TABLE handle_session (
+    session_digest  bytea PRIMARY KEY CONSTRAINT handle_session_digest_length CHECK (octet_length(session_digest) = 32),
+    handle          text NOT NULL,
+    value_index     integer NOT NULL,
+    key_digest      bytea NOT NULL,
+    proof_digest    bytea NOT NULL,
+    began_at        timestamptz NOT NULL,
+    expires_at      timestamptz NOT NULL,
+    ended           boolean NOT NULL DEFAULT false
+);
+CREATE INDEX handle_session_by_identity ON handle_session (handle, value_index, began_at);
+CREATE INDEX handle_session_by_end ON handle_session (expires_at);
+COMMENT ON TABLE handle_session IS 'sessions of the Handle JSON interface whose clients have proved who they are';
+COMMENT ON COLUMN handle_session.session_digest IS 'SHA-256 of the session id, which is not kept';
+COMMENT ON COLUMN handle_session.key_digest IS 'SHA-256 of the key that proved it: another key ends the session';
+COMMENT ON COLUMN handle_session.proof_digest IS 'SHA-256 of the proof, which clients may send again with each request';
+COMMENT ON COLUMN handle_session.ended IS 'ended by its client; kept until no proof for it can be accepted any more';
+
+GRANT SELECT, INSERT, UPDATE ON prefix_handle TO biaoshi_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON handle_secret, handle_policy, handle_session TO biaoshi_writer;
 GRANT SELECT ON prefix_handle TO biaoshi_reader;

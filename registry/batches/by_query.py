@@ -128,7 +128,7 @@ class QueryBatches:
         at = self._workshop.clock()
         async with reading(self._workshop.pool) as connection:
             done = await visible_batch(connection, account, batch_id)
-        request = UndoRequest(Prefix.parse(done.request["prefix"]), batch_id)
+        request = UndoRequest(Prefix.parse_derived(done.request["prefix"]), batch_id)
         async with self._workshop.bench(account, done.operation.action, request.prefix) as bench:
             async with bench.connection.transaction():
                 grant = await bench.grant(bench.connection)

@@ -15,7 +15,7 @@ from registry.coding.definition import read_coding_rule
 from registry.coding.rule import CodingRule
 from registry.mappings.mapping import SUFFIX
 from registry.mappings.transforms import Unfit
-from registry.named_definitions import Clock, NamedDefinitions, Noun, Stored, definition_by_name
+from registry.named_definitions import Clock, NamedDefinitions, Noun, Stored, definition_by_name, definition_by_number
 from registry.rejection import Fault
 
 _SQL = statements_beside(__file__, "coding_rules.sql")
@@ -27,6 +27,10 @@ class CodingRuleUnknown(NotFound):
 
 class CodingRuleNameTaken(Conflict):
     title_zh = "编码规则名已被使用"
+
+
+class CodingRuleInUse(Conflict):
+    title_zh = "编码规则正在使用，不能删除"
 
 
 class SuffixNotMade(Malformed):
@@ -44,6 +48,7 @@ _NOUN = Noun(
     name_taken=CodingRuleNameTaken,
     name_constraint="coding_rule_name_unique",
     enterprise_constraint="coding_rule_enterprise_known",
+    in_use={"handle_policy_coding_rule_known": CodingRuleInUse},
     add=_SQL["add_coding_rule"],
     find=_SQL["find_coding_rule"],
     find_by_name=_SQL["coding_rule_by_name"],
@@ -82,6 +87,11 @@ class CodingRules(NamedDefinitions[CodingRule]):
 def suffix_not_made(rule: StoredCodingRule, fault: Fault) -> SuffixNotMade:
     """The refusal that a fault of a single suffix becomes."""
     return SuffixNotMade(f"{rule.name} makes no suffix of these values", faults=[fault.to_json()])
+
+
+async def coding_rule_by_id(connection: Connection, coding_rule_id: int) -> StoredCodingRule:
+    """The rule that a policy names. Raises ``CodingRuleUnknown``."""
+    return await definition_by_number(_NOUN, connection, coding_rule_id)
 
 
 async def coding_rule_by_name(connection: Connection, enterprise_id: UUID, name: str) -> StoredCodingRule:

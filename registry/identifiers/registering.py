@@ -108,7 +108,7 @@ class Registering:
         """The identifiers differ."""
         prefix, template = kind
         async with transaction(self._pool) as connection:
-            grant = await held_prefix(connection, Prefix.parse(prefix))
+            grant = await held_prefix(connection, Prefix.parse_derived(prefix))
             answers, allowed = _permitted(grant, asked)
             if allowed:
                 answers |= await write_allowed(connection, grant, template, allowed, write)

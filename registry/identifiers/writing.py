@@ -147,7 +147,7 @@ async def report_changes(
 
 def _summary(grant: PrefixGrant, at: datetime, changes: Mapping[Change, int], batch_id: UUID | None) -> Message:
     body = {
-        "prefix": grant.prefix.key,
+        "prefix": grant.reported_as,
         "registered": changes.get(Change.REGISTER, 0),
         "updated": changes.get(Change.UPDATE, 0),
         "deleted": changes.get(Change.DELETE, 0),

@@ -47,6 +47,7 @@ close!   A   suspended  closed
 """
 PREFIX_TRUTH = """
 apply     AE  -          applied
+allot     N   -          enabled
 approve   R   applied    reviewed
 reject!   R   applied    rejected
 verify    N   reviewed   verified
@@ -166,7 +167,7 @@ template.read ARUEP         template.edit AE            template.edit_shared A  
 identifier.read ARUEP       identifier.register AEP     identifier.update AEP       identifier.delete AEP
 identifier.suspend AEP      identifier.export AUEP      identifier.restore A
 mapping.read ARUEP          mapping.edit AE             coding_rule.read ARUEP      coding_rule.edit AE
-file.read ARUEP             file.add AEP
+handle_policy.read ARUEP    handle_policy.edit A        file.read ARUEP             file.add AEP
 history.read ARUEP          node.read ARU
 """
 

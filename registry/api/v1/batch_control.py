@@ -73,7 +73,7 @@ class QueryBatchBody(Body):
         if operation not in (Operation.UPDATE, Operation.MIGRATE) and self.set:
             raise OperationUnfit(f"{operation} sets nothing", field="set")
         return QueryRequest(
-            Prefix.parse(self.prefix), operation, filters, dict(self.set), self.template, dict(self.rename)
+            Prefix.parse_derived(self.prefix), operation, filters, dict(self.set), self.template, dict(self.rename)
         )
 
 

@@ -175,7 +175,7 @@ def _request(call: Call, query: BatchQuery) -> BatchRequest:
         sheet=query.sheet,
     )
     return BatchRequest(
-        prefix=Prefix.parse(query.prefix),
+        prefix=Prefix.parse_derived(query.prefix),
         form=form,
         operation=Operation(query.operation),
         template=query.template,

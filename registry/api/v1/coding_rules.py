@@ -29,6 +29,7 @@ from registry.coding.definition import (
 )
 from registry.coding.rule import CodingRule, Period
 from registry.coding.rules import (
+    CodingRuleInUse,
     CodingRuleNameTaken,
     CodingRules,
     CodingRuleUnknown,
@@ -210,7 +211,7 @@ def coding_rule_routes(rules: CodingRules) -> list[Route]:
               errors=(CodingRuleUnknown, InvalidCodingRule, VersionChanged, CodingRuleNameTaken)),
         Route("DELETE", _ONE, delete, action=Action.CODING_RULE_EDIT, tag=_TAG,
               summary="Delete a coding rule", summary_zh="删除编码规则", query=RemovalQuery, answers={204: None},
-              errors=(CodingRuleUnknown, VersionChanged)),
+              errors=(CodingRuleUnknown, CodingRuleInUse, VersionChanged)),
         Route("POST", f"{_ONE}/preview", preview, action=Action.CODING_RULE_READ, tag=_TAG,
               summary="The suffix that a rule would make of sample values; no serial number is taken",
               summary_zh="预览编码规则生成的后缀", body=PreviewBody, answers={200: PreviewView},

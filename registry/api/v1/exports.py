@@ -80,7 +80,7 @@ class ManifestQuery(FiltersQuery):
 
     def selection(self) -> Selection:
         """The domain value. Raises ``InvalidPrefix``."""
-        return Selection(Prefix.parse(self.prefix), self.filters(), self.since)
+        return Selection(Prefix.parse_derived(self.prefix), self.filters(), self.since)
 
 
 class OwnerQuery(BaseModel):
@@ -198,7 +198,7 @@ def export_routes(exports: Exports, files: Files, *, xlsx_characters: int) -> li
 
     async def file(call: Call, query: OwnerQuery) -> Reply:
         # The public address of a file answers nobody while its enterprise is suspended; an export goes on.
-        owner = await exports.owner(call.account, Prefix.parse(query.prefix))
+        owner = await exports.owner(call.account, Prefix.parse_derived(query.prefix))
         stored = await files.get(call.account, file_digest(call), owner)
         headers = {"Content-Disposition": f'attachment; filename="{stored.file_id}"'}
         return Reply(files.content(stored), headers=headers, content_type=_OCTETS)

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from node.auth import Action
 from node.errors import Malformed
 from node.identifier import PREFIX_LIMIT, Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix, Prefix
-from node.record import decode_values
+from node.record import Value, decode_values
 from node.routes import Call, Reply, Route
 from registry.api.v1.fields import Body, Text, Version, View
 from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
@@ -37,6 +37,7 @@ from registry.identifiers.state import IdentifierState
 from registry.identifiers.writing import TooContended
 from registry.prefixes import PrefixNotEnabled, PrefixUnknown
 from registry.templates.attributes import MOST_ITEMS
+from registry.templates.record_pieces import count_of
 from registry.templates.stored import StoredTemplate, TemplateNotPublished, TemplateUnknown
 
 _TAG = "identifiers"
@@ -126,8 +127,24 @@ class DeletionQuery(BaseModel):
     version: Version
 
 
+class ValueView(View):
+    """One Handle value, its data as text."""
+
+    index: int
+    type: str
+    data: str
+
+    @classmethod
+    def of(cls, value: Value) -> Self:
+        """The value; what is not UTF-8 in its data is shown as U+FFFD."""
+        return cls(index=value.index, type=value.type, data=value.data.decode(errors="replace"))
+
+
 class IdentifierView(View):
-    """An identifier with its data; ``attributes`` are texts as stored, ``template_version`` is the template's."""
+    """An identifier with its data; ``attributes`` are texts as stored, ``template_version`` is the template's.
+
+    ``other_values`` are those that the template does not know: the Handle protocol may register such.
+    """
 
     identifier: str
     prefix: str
@@ -136,6 +153,7 @@ class IdentifierView(View):
     template_id: int
     template_version: int
     attributes: dict[str, str | list[str]]
+    other_values: list[ValueView]
     state: Literal["live", "deleted", "suspended"]
     version: int
     registered_at: datetime
@@ -144,6 +162,8 @@ class IdentifierView(View):
     @classmethod
     def of(cls, found: StoredIdentifier, stored: StoredTemplate) -> Self:
         """The answer about one identifier."""
+        attributes = stored.template.attributes_of(found.record)
+        others = stored.template.free_values_of(found.record) if len(attributes) < count_of(found.record) else []
         return cls(
             identifier=found.text,
             prefix=found.prefix.key,
@@ -151,7 +171,8 @@ class IdentifierView(View):
             template=stored.template.name,
             template_id=found.template_id,
             template_version=stored.template.version,
-            attributes=stored.template.attributes_of(found.record),
+            attributes=attributes,
+            other_values=[ValueView.of(value) for value in others],
             state=_WORDS[found.state],
             version=found.version,
             registered_at=found.registered_at,
@@ -162,14 +183,6 @@ class IdentifierView(View):
 class IdentifierList(View):
     items: list[IdentifierView]
     next_cursor: str | None
-
-
-class ValueView(View):
-    """One Handle value of a former record, as text."""
-
-    index: int
-    type: str
-    data: str
 
 
 class VersionView(View):
@@ -202,10 +215,10 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
     """Every route of identifiers."""
 
     def named(call: Call) -> Identifier:
-        return Identifier.of(Prefix.parse(call.text("prefix")), call.text("suffix"))
+        return Identifier.of(Prefix.parse_derived(call.text("prefix")), call.text("suffix"))
 
     async def register(call: Call, body: RegistrationBody) -> Reply:
-        prefix = Prefix.parse(body.prefix)
+        prefix = Prefix.parse_derived(body.prefix)
         if (body.suffix is None) == (body.coding_rule is None):
             raise SuffixOrCodingRule("give either a suffix or the coding rule that makes it", field="suffix")
         if body.coding_rule is not None:
@@ -283,10 +296,7 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
 def _version_view(version: PastVersion) -> VersionView:
     before = None
     if version.before is not None:
-        before = [
-            ValueView(index=value.index, type=value.type, data=value.data.decode(errors="replace"))
-            for value in decode_values(version.before)
-        ]
+        before = [ValueView.of(value) for value in decode_values(version.before)]
     return VersionView(
         version=version.version,
         change=version.change.name.lower(),

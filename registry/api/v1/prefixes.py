@@ -16,6 +16,7 @@ from registry.api.v1.fields import Body, Reason, Text, View
 from registry.api.v1.history import HistoryView
 from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
 from registry.enterprises import EnterpriseNotApproved, EnterpriseUnknown
+from registry.prefix_grant import PrefixAboveSuspended
 from registry.prefixes import Prefixes, PrefixGrant, PrefixOutsideNode, PrefixTaken, PrefixUnknown
 from registry.transitions import PREFIX, PrefixState, TransitionRefused, Verb
 
@@ -106,12 +107,12 @@ def prefix_routes(prefixes: Prefixes) -> list[Route]:
         return Reply(PrefixList(items=[PrefixView.of(grant) for grant in shown], next_cursor=cursor))
 
     async def read(call: Call) -> Reply:
-        return Reply(PrefixView.of(await prefixes.get(call.account, Prefix.parse(call.text("prefix")))))
+        return Reply(PrefixView.of(await prefixes.get(call.account, Prefix.parse_derived(call.text("prefix")))))
 
     async def history(call: Call, query: Page) -> Reply:
         acts = await prefixes.history(
             call.account,
-            Prefix.parse(call.text("prefix")),
+            Prefix.parse_derived(call.text("prefix")),
             before_act=number_cursor(query.cursor),
             limit=query.limit + 1,
         )
@@ -139,7 +140,7 @@ def prefix_routes(prefixes: Prefixes) -> list[Route]:
 def _move_route(prefixes: Prefixes, verb: Verb) -> Route:
     async def move(call: Call, body: Reason | None = None) -> Reply:
         reason = body.reason if body else ""
-        prefix = Prefix.parse(call.text("prefix"))
+        prefix = Prefix.parse_derived(call.text("prefix"))
         return Reply(PrefixView.of(await prefixes.move(call.account, call.actor, prefix, verb, reason)))
 
     handler: Handler = move
@@ -148,5 +149,5 @@ def _move_route(prefixes: Prefixes, verb: Verb) -> Route:
     return Route(
         "POST", f"{_ONE}/{verb}", handler, action=rule.action, tag=_TAG, summary=summary, summary_zh=summary_zh,
         body=Reason if rule.needs_reason else None, answers={200: PrefixView},
-        errors=(InvalidPrefix, PrefixUnknown, TransitionRefused, EnterpriseNotApproved),
+        errors=(InvalidPrefix, PrefixUnknown, TransitionRefused, EnterpriseNotApproved, PrefixAboveSuspended),
     )  # fmt: skip

@@ -108,11 +108,13 @@ def reference_routes(references: References) -> list[Route]:
 
     async def dangling(call: Call, query: DanglingQuery) -> Reply:
         after = _place(query.cursor)
-        page = await references.dangling(call.account, Prefix.parse(query.prefix), after=after, limit=query.limit)
+        page = await references.dangling(
+            call.account, Prefix.parse_derived(query.prefix), after=after, limit=query.limit
+        )
         return Reply(DanglingList.of(page))
 
     async def referrers(call: Call, query: ReferencePage) -> Reply:
-        identifier = Identifier.of(Prefix.parse(call.text("prefix")), call.text("suffix"))
+        identifier = Identifier.of(Prefix.parse_derived(call.text("prefix")), call.text("suffix"))
         found = await references.referrers(
             call.account, identifier, after=_referrer(query.cursor), limit=query.limit + 1
         )

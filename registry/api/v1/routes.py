@@ -13,6 +13,7 @@ from registry.api.v1.coding_rules import coding_rule_routes
 from registry.api.v1.enterprises import enterprise_routes
 from registry.api.v1.exports import export_routes
 from registry.api.v1.files import file_routes
+from registry.api.v1.handle_policies import handle_policy_routes
 from registry.api.v1.identifiers import identifier_routes
 from registry.api.v1.mappings import mapping_routes
 from registry.api.v1.prefixes import prefix_routes
@@ -26,6 +27,7 @@ from registry.coding.rules import CodingRules
 from registry.enterprises import Enterprises
 from registry.export.exports import Exports
 from registry.files.files import Files
+from registry.handle.policy import HandlePolicies
 from registry.identifiers.identifiers import Identifiers
 from registry.mappings.stored import Mappings
 from registry.prefixes import Prefixes
@@ -41,6 +43,7 @@ class UseCases:
     accounts: Accounts
     enterprises: Enterprises
     prefixes: Prefixes
+    handle_policies: HandlePolicies
     templates: Templates
     mappings: Mappings
     coding_rules: CodingRules
@@ -63,6 +66,7 @@ def all_routes(cases: UseCases) -> list[Route]:
         *account_routes(cases.accounts),
         *enterprise_routes(cases.enterprises),
         *prefix_routes(cases.prefixes),
+        *handle_policy_routes(cases.handle_policies),
         *template_routes(cases.templates),
         *mapping_routes(cases.mappings),
         *coding_rule_routes(cases.coding_rules),

@@ -82,7 +82,7 @@ def search_routes(search: Search) -> list[Route]:
 
     async def listing(call: Call, query: SearchQuery) -> Reply:
         page = await search.page(
-            call.account, Prefix.parse(query.prefix), query.filters(),
+            call.account, Prefix.parse_derived(query.prefix), query.filters(),
             limit=query.limit, after=read_mark(query.cursor), counted=query.count,
         )  # fmt: skip
         return Reply(
