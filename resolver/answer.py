@@ -72,16 +72,18 @@ class Entry:
         """The identifier as it was registered."""
         return f"{self.prefix}/{self.suffix}"
 
-    def public_values(self) -> Record:
-        """The values that anybody may read. Raises ``RecordDamaged``."""
+    def values(self) -> Record:
+        """All values that somebody may read, so no secret key. Raises ``RecordDamaged``."""
         try:
             values = decode_values(self.record)
         except InvalidRecord as error:
             detail = f"the stored record of {self.text} is damaged: {error.detail}"
             raise RecordDamaged(detail, identifier=self.text, **error.evidence) from error
-        return tuple(
-            value for value in values if value.permissions & PUBLIC_READ and fold(value.type) != _NEVER_ANSWERED
-        )
+        return tuple(value for value in values if fold(value.type) != _NEVER_ANSWERED)
+
+    def public_values(self) -> Record:
+        """The values that anybody may read. Raises ``RecordDamaged``."""
+        return tuple(value for value in self.values() if value.permissions & PUBLIC_READ)
 
 
 Loaded = Entry | Absence
@@ -118,6 +120,23 @@ class Missing:
 
 
 Answer = Found | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """Somebody else answers for the name: the service at ``values``, which the record of ``handle`` names.
+
+    ``code`` is the response code: 302 for what lies under the prefix of ``handle``, 303 for prefixes derived from it.
+    """
+
+    code: int
+    handle: str
+    values: Record
+
+    @property
+    def prefix(self) -> str:
+        """The key of the prefix that is delegated."""
+        return self.handle.partition("/")[2]
 
 
 def answer(query: Query, loaded: Loaded, age: float | None = None) -> Answer:

@@ -65,6 +65,8 @@ class Cache:
         self._flights: dict[Key, Flight] = {}
         self._missing_seconds = missing_seconds
         self._stale_seconds = stale_seconds
+        self.epoch = 0
+        """Another number whenever something that was fresh may be so no longer; copies of it go by this."""
         self._tick = 1
         self._listening = False
         self._trust = 1
@@ -142,6 +144,8 @@ class Cache:
         del self._flights[key]
         if loaded is None:
             return 0
+        if self._found.get(key) is not None:
+            self.epoch += 1
         if isinstance(loaded, Entry):
             self._missing.drop(key)
             return self._found.put(key, loaded, tick=flight.tick, valid_at=now, weight=len(loaded.record))
@@ -153,6 +157,7 @@ class Cache:
     def hear(self, notice: Notice) -> None:
         """Something changed: what was remembered of it is void from now on."""
         self._tick += 1
+        self.epoch += 1
         if notice.kind is NoticeKind.IDENTIFIERS:
             for suffix_key in notice.suffix_keys:
                 key = notice.prefix, suffix_key
@@ -167,11 +172,13 @@ class Cache:
     def hear_unknown(self) -> None:
         """Something changed, and nobody here can say what: everything is void."""
         self._tick += 1
+        self.epoch += 1
         self._void.raise_for_all(self._tick)
 
     def lost(self) -> None:
         """Notices may be missed from now on."""
         self._listening = False
+        self.epoch += 1
 
     def resumed(self) -> None:
         """Notices are heard from now on; what was loaded before may have changed unheard."""

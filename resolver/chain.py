@@ -1,4 +1,4 @@
-"""One resolution from question to answer: remembered, or on its way already, or looked up; stale when nothing else.
+"""One resolution from question to answer: remembered, or looked up, or with somebody else; stale when nothing else.
 
 ``async with Resolver(reader_url, listen_url=url, …) as resolver: await resolver.resolve(Query(identifier))``
 """
@@ -7,31 +7,51 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Self
 
 import asyncpg
 import structlog
 
 from node.database import Listener
-from node.notices import CHANNEL, Notice
+from node.identifier import Identifier, Prefix
+from node.notices import CHANNEL, Notice, NoticeKind
+from node.record import select
+from node.site import OwnSite
 from resolver import metrics
-from resolver.answer import Answer, Key, Loaded, Query, ResolverAway, answer
-from resolver.cache import Cache, Flight
+from resolver.answer import (
+    Absence,
+    Answer,
+    Entry,
+    Found,
+    Key,
+    Loaded,
+    Missing,
+    NotResponsible,
+    Query,
+    Referral,
+    answer,
+)
+from resolver.cache import Cache
 from resolver.connection import ReaderConnection
 from resolver.local import Faces, TemplateFace, look_up
-from resolver.lookup import Lookup
+from resolver.names import Name, PrefixHandle
+from resolver.prefix_handles import key_of, look_up_prefix_handles
+from resolver.recall import Recall
+from resolver.referrals import prefix_referral, service_referral, site_entry
 
 log = structlog.get_logger("resolver")
 
 _REFUSED_PAUSE = 1.0  # seconds
+_PREFIX_HANDLES = 10_000  # remembered; there are as many as the node has prefixes
 
 
 class Resolver:
     """Answers from the cache and the database behind ``reader_url``; hears the writer at ``listen_url``.
 
     A reader that is not the writer's own server may lag behind the notices, so what it says is never kept as
-    fresh: each question is looked up, and the cache serves only while the reader is away.
+    fresh: each question is looked up, and the cache serves only while the reader is away. ``site`` is what prefix
+    handles name as the service of prefixes answered here.
     """
 
     def __init__(
@@ -39,6 +59,7 @@ class Resolver:
         reader_url: str,
         *,
         listen_url: str,
+        site: OwnSite,
         cache_entries: int,
         missing_entries: int,
         missing_seconds: float,
@@ -46,15 +67,22 @@ class Resolver:
         lookup_seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cache = Cache(
-            entries=cache_entries,
-            missing_entries=missing_entries,
-            missing_seconds=missing_seconds,
-            stale_seconds=stale_seconds,
-        )
-        self._connection = ReaderConnection(reader_url, seconds=lookup_seconds)
-        self._lookup: Lookup[Key, Loaded] = Lookup(lambda keys: look_up(self._connection, keys))
-        self._faces = Faces(self._connection)
+        self._connection = connection = ReaderConnection(reader_url, seconds=lookup_seconds)
+
+        def recall(entries: int, load: Callable[[Sequence[Key]], Awaitable[Sequence[Loaded]]]) -> Recall:
+            cache = Cache(
+                entries=entries,
+                missing_entries=missing_entries,
+                missing_seconds=missing_seconds,
+                stale_seconds=stale_seconds,
+            )
+            return Recall(cache, load, monotonic)
+
+        self._identifiers = recall(cache_entries, lambda keys: look_up(connection, keys))
+        self._prefixes = recall(_PREFIX_HANDLES, lambda keys: look_up_prefix_handles(connection, keys, site))
+        self._kinds = (self._identifiers, self._prefixes)
+        self._site = site
+        self._faces = Faces(connection)
         self._lags = reader_url != listen_url
         self._listener = Listener(
             listen_url, CHANNEL, on_notice=self._on_notice, on_lost=self._on_lost, on_resumed=self._on_resumed
@@ -62,31 +90,70 @@ class Resolver:
         self._listening: asyncio.Task[None] | None = None
         self._heard = asyncio.Event()
         self._patience = lookup_seconds
-        self._monotonic = monotonic
 
     @property
     def listening(self) -> bool:
         """Whether the writer's notices are heard."""
         return self._heard.is_set()
 
-    async def resolve(self, query: Query) -> Answer:
-        """The answer to a query. Raises ``NotResponsible``, ``ResolverAway``."""
+    async def resolve(self, query: Query, *, anew: bool = False) -> Answer:
+        """The answer to a query; ``anew``: by a question to the database that begins now, and never stale.
+
+        Raises ``NotResponsible``, ``ResolverAway``, ``RecordDamaged``.
+        """
         key = query.key
-        loaded = self._cache.fresh(key, self._monotonic())
+        loaded = None if anew else self._identifiers.fresh(key)
         if loaded is not None:
             metrics.CACHE_HITS.inc()
             return answer(query, loaded)
-        flight = self._cache.flight(key) or self._depart(key)
-        try:
-            # Shielded: one who leaves does not take the answer away from those who stay.
-            return answer(query, await asyncio.shield(flight.landing))
-        except ResolverAway:
-            remembered = self._cache.stale(key, self._monotonic())
-            if remembered is None:
-                raise
-            entry, age = remembered
-            metrics.CACHE_STALE.inc()
-            return answer(query, entry, age)
+        found, age = await self._identifiers.look_up(key, anew=anew)
+        metrics.CACHE_ENTRIES.set(len(self._identifiers.cache))
+        return answer(query, found, age)
+
+    async def resolve_name(
+        self,
+        name: Name,
+        types: tuple[str, ...] = (),
+        indexes: tuple[int, ...] = (),
+        *,
+        referrals: bool = True,
+        anew: bool = False,
+    ) -> Found | Missing | Referral:
+        """As ``resolve``, for any name; where another service answers for it, a referral to that one.
+
+        Without ``referrals`` such a name raises ``NotResponsible``, as every name does that nobody here knows a
+        service for.
+        """
+        if isinstance(name, Identifier):
+            return await self._resolve_identifier(Query(name, types, indexes), referrals=referrals, anew=anew)
+        if isinstance(name, PrefixHandle):
+            loaded, age = await self._prefix_handle(name.prefix, anew=anew)
+            if loaded is Absence.UNKNOWN:
+                return await self._refer_below(name.prefix, referrals=referrals) or Missing(loaded)
+            if loaded is Absence.ELSEWHERE:
+                raise _elsewhere(name.prefix)
+        else:
+            loaded, age = site_entry(self._site) if name.name == self._site.handle else Absence.UNKNOWN, None
+        if isinstance(loaded, Absence):
+            return Missing(loaded)
+        return Found(loaded, select(loaded.public_values(), indexes, types), age)
+
+    @property
+    def epoch(self) -> int:
+        """While it is the same, every entry stands that stood before."""
+        return self._identifiers.cache.epoch
+
+    def standing(self, key: Key) -> Entry | None:
+        """The entry of an identifier that may be answered now without asking anybody."""
+        loaded = self._identifiers.fresh(key)
+        return loaded if isinstance(loaded, Entry) else None
+
+    def changed(self, name: Name) -> None:
+        """This process has just changed what a name says: who reads it here at once need not wait for the notice."""
+        if isinstance(name, Identifier):
+            self._hear(Notice(NoticeKind.IDENTIFIERS, name.prefix.key, (name.key,)))
+        elif isinstance(name, PrefixHandle):
+            self._hear(Notice(NoticeKind.PREFIX, name.prefix.key))
 
     async def face(self, template_id: int) -> TemplateFace:
         """How a template wants its values shown; unknown while the database is away."""
@@ -94,7 +161,8 @@ class Resolver:
 
     async def start(self) -> None:
         """Begin to answer. Waits a moment for the writer's voice, but not for a database that is away."""
-        self._lookup.start()
+        for kind in self._kinds:
+            kind.start()
         self._listening = asyncio.create_task(self._listen(), name="listen to the writer")
         await asyncio.wait({self._listening, waiting := asyncio.create_task(self._heard.wait())},
                            timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
@@ -105,7 +173,8 @@ class Resolver:
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
-        await self._lookup.stop()
+        for kind in self._kinds:
+            await kind.stop()
         await self._connection.close()
 
     async def __aenter__(self) -> Self:
@@ -124,36 +193,79 @@ class Resolver:
                 log.warning("listener_refused", cause=type(error).__name__, message=str(error)[:200])
                 await asyncio.sleep(_REFUSED_PAUSE)
 
-    def _depart(self, key: Key) -> Flight:
-        landing = self._lookup.ask(key)
-        flight = self._cache.depart(key, landing)
-        landing.add_done_callback(lambda _: self._land(flight))
-        return flight
+    async def _resolve_identifier(self, query: Query, *, referrals: bool, anew: bool) -> Found | Missing | Referral:
+        prefix = query.identifier.prefix
+        try:
+            answered = await self.resolve(query, anew=anew)
+        except NotResponsible:
+            referral = await self._refer_below(prefix, referrals=referrals)
+            if referral is None:
+                raise
+            return referral
+        if isinstance(answered, Found) or answered.reason is not Absence.UNKNOWN:
+            return answered
+        loaded, _ = await self._prefix_handle(prefix)
+        referral = service_referral(loaded, self._site) if isinstance(loaded, Entry) else None
+        if referral is not None and not referrals:
+            raise _elsewhere(prefix)
+        return referral or answered
 
-    def _land(self, flight: Flight) -> None:
-        # Reading the exception also tells asyncio that somebody knows, should all who asked have left.
-        loaded = None if flight.landing.exception() is not None else flight.landing.result()
-        evicted = self._cache.land(flight, loaded, self._monotonic())
-        if evicted:
-            metrics.CACHE_EVICTIONS.inc(evicted)
-        metrics.CACHE_ENTRIES.set(len(self._cache))
+    async def _refer_below(self, prefix: Prefix, *, referrals: bool) -> Referral | None:
+        """Where the nearest prefix above that is in use here sends those who ask for prefixes that it does not know.
+
+        Raises ``NotResponsible`` instead of a referral that is not wanted.
+        """
+        above = [line for line in _line_of(prefix) if line.is_under(self._site.prefix)]
+        for loaded, _ in await asyncio.gather(*(self._prefix_handle(each) for each in above)):
+            if loaded is Absence.SUSPENDED:
+                return None
+            referral = prefix_referral(loaded, self._site) if isinstance(loaded, Entry) else None
+            if referral is not None and not referrals:
+                raise _elsewhere(prefix)
+            if referral is not None:
+                return referral
+        return None
+
+    async def _prefix_handle(self, prefix: Prefix, *, anew: bool = False) -> tuple[Loaded, float | None]:
+        key = key_of(prefix)
+        loaded = None if anew else self._prefixes.fresh(key)
+        return (loaded, None) if loaded is not None else await self._prefixes.look_up(key, anew=anew)
 
     def _on_notice(self, payload: str) -> None:
         try:
             notice = Notice.decode(payload)
         except ValueError:
             log.warning("notice_unknown", payload=payload[:200])
-            self._cache.hear_unknown()
+            for kind in self._kinds:
+                kind.cache.hear_unknown()
             return
-        self._cache.hear(notice)
+        self._hear(notice)
+
+    def _hear(self, notice: Notice) -> None:
+        for kind in self._kinds:
+            kind.cache.hear(notice)
 
     def _on_lost(self) -> None:
-        self._cache.lost()
+        for kind in self._kinds:
+            kind.cache.lost()
         self._heard.clear()
         metrics.LISTENING.set(0)
 
     def _on_resumed(self) -> None:
         if not self._lags:
-            self._cache.resumed()
+            for kind in self._kinds:
+                kind.cache.resumed()
         self._heard.set()
         metrics.LISTENING.set(1)
+
+
+def _line_of(prefix: Prefix) -> Iterator[Prefix]:
+    """The prefixes above, the nearest first."""
+    above = prefix.parent
+    while above is not None:
+        yield above
+        above = above.parent
+
+
+def _elsewhere(prefix: Prefix) -> NotResponsible:
+    return NotResponsible(f"the prefix {prefix.text} is not served by this node", prefix=prefix.text)

@@ -20,10 +20,12 @@ log = structlog.get_logger("resolver")
 
 SQL = statements_beside(__file__)
 
-_ANSWERED_ONCE = frozenset({"enabled", "suspended", "withdrawn"})  # states of a prefix
+ANSWERED_ONCE = frozenset({"enabled", "suspended", "withdrawn"})
+"""States of a prefix that is or was in use."""
 # Prefixes follow their enterprise, so these are a second bolt. An enterprise whose amended facts are under review
 # goes on answering; its unreviewed name is shown to nobody.
-_ENDED = frozenset({"suspended", "closed", "rejected"})
+ENDED = frozenset({"suspended", "closed", "rejected"})
+"""States of an enterprise none of whose prefixes answers."""
 _FACES = 1000  # templates remembered
 
 
@@ -112,14 +114,13 @@ class Faces:
 def _loaded(row: asyncpg.Record) -> Loaded:
     (_, prefix, prefix_state, enterprise_state, name, name_en,
      template_id, version, registered_at, updated_at, suffix, record) = row  # fmt: skip
-    if prefix_state not in _ANSWERED_ONCE:
+    if prefix_state not in ANSWERED_ONCE:
         return Absence.ELSEWHERE
-    if prefix_state != "enabled" or enterprise_state in _ENDED:
+    if prefix_state != "enabled" or enterprise_state in ENDED:
         return Absence.SUSPENDED
     if record is None:
         return Absence.UNKNOWN
     reviewed = enterprise_state == "approved"
-    digest = hashlib.blake2b(record, digest_size=8).hexdigest()
     # Interned: one text for the hundred thousand entries of an enterprise.
     return Entry(
         prefix=sys.intern(prefix),
@@ -131,5 +132,10 @@ def _loaded(row: asyncpg.Record) -> Loaded:
         updated_at=updated_at,
         enterprise=sys.intern(name) if reviewed else "",
         enterprise_en=sys.intern(name_en) if reviewed and name_en else None,
-        etag=f"{version}-{digest}",
+        etag=etag_of(version, record),
     )
+
+
+def etag_of(version: int, record: bytes) -> str:
+    """What tells the contents of an entry from any others under its name."""
+    return f"{version}-{hashlib.blake2b(record, digest_size=8).hexdigest()}"

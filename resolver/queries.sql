@@ -9,6 +9,19 @@ JOIN prefix p ON p.prefix = wanted.prefix AND p.state NOT IN ('rejected', 'refus
 JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 LEFT JOIN identifier i ON i.prefix_id = p.prefix_id AND i.suffix_key = wanted.suffix_key AND i.state = 1
 
+-- name: look_up_prefix_handles
+-- One row for each prefix, in their order; the node's own prefix is nobody's and may have no row at all.
+SELECT wanted.prefix, p.state AS prefix_state, e.state AS enterprise_state, e.name, e.name_en,
+       coalesce(h.version, 0) AS version,
+       coalesce(h.registered_at, p.created_at, n.created_at, 'epoch') AS registered_at,
+       coalesce(h.updated_at, p.updated_at, n.created_at, 'epoch') AS updated_at, h.record
+FROM unnest($1::text[]) WITH ORDINALITY AS wanted (prefix, place)
+LEFT JOIN prefix p ON p.prefix = wanted.prefix AND p.state NOT IN ('rejected', 'refused')
+LEFT JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+LEFT JOIN prefix_handle h ON h.prefix = wanted.prefix
+LEFT JOIN node_state n ON true
+ORDER BY wanted.place
+
 -- name: template_definition
 -- How a page shows the values of a template; a published definition never changes.
 SELECT name, definition FROM template WHERE template_id = $1

@@ -18,10 +18,15 @@ from node.database import Pool
 from node.identifier import Identifier, Prefix
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import Value, encode_values
+from node.site import Ports, own_site
 from node.web import WebSettings, make_app
+from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
 from resolver.counting import ResolutionCounter
-from resolver.http.routes import add_routes
+from resolver.handle.computing import Computing
+from resolver.handle.proofs import Proofs
+from resolver.http.routes import HandleDesk, add_routes
+from resolver.http.sessions import Sessions
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -49,6 +54,8 @@ def values(*texts: tuple[int, str, str | bytes], ttl: int = 3600, permissions: i
         for index, kind, data in texts
     ]
 
+
+SITE = own_site(Prefix.parse("88.101"), "shelf", ["192.0.2.7"], Ports(2641, 2641, 8000, None), 1, b"")
 
 PUMP_VALUES = values((1, "URL", "https://pumps.example/p1"), (2000, "NAME", "多级离心泵"), (2001, "MODEL", "DL-50"))
 
@@ -159,6 +166,7 @@ def resolver_of(url: str, **changed: Any) -> Resolver:
         "missing_seconds": 10.0,
         "stale_seconds": 86_400.0,
         "lookup_seconds": 2.0,
+        "site": SITE,
         **changed,
     }
     return Resolver(url, listen_url=settings.pop("listen_url", url), **settings)
@@ -185,7 +193,12 @@ async def front_of(url: str, pool: Pool, *, laboratory: bool = False, **changed:
     async with counter, resolver_of(url, **changed) as resolver:
         quiet = WebSettings(log_requests=False)
         app = make_app([], authenticate=_nobody, settings=quiet)
-        add_routes(app.router, resolver, counter, laboratory=laboratory)
+        computing = Computing()
+        administration = HandleAdministration(pool, lambda: datetime.now(UTC), SITE.prefix)
+        proofs = Proofs(administration.keys_of, computing, iterations=100_000, legacy=False)
+        sessions = Sessions(pool, b"s", lambda: datetime.now(UTC), challenge_seconds=60, session_seconds=3600)
+        desk = HandleDesk(administration, proofs, sessions, SITE)
+        add_routes(app.router, resolver, counter, desk, laboratory=laboratory)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -194,3 +207,4 @@ async def front_of(url: str, pool: Pool, *, laboratory: bool = False, **changed:
         async with ClientSession(f"http://127.0.0.1:{port}") as session:
             yield Front(session, resolver, counter, port)
         await runner.cleanup()
+        await computing.close()

@@ -1,0 +1,68 @@
+"""From a key to what is known of it: remembered, or on its way already, or looked up; stale when nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from resolver import metrics
+from resolver.answer import Key, Loaded, ResolverAway
+from resolver.cache import Cache, Flight
+from resolver.lookup import Lookup
+
+
+class Recall:
+    """``load`` looks keys up, in order, and raises ``ResolverAway``; ``monotonic`` is the cache's clock.
+
+    Call ``hear`` and its like on ``cache`` itself; a cache that never resumes is used only while the reader is away.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        load: Callable[[Sequence[Key]], Awaitable[Sequence[Loaded]]],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.cache = cache
+        self._lookup: Lookup[Key, Loaded] = Lookup(load)
+        self._monotonic = monotonic
+
+    def start(self) -> None:
+        self._lookup.start()
+
+    async def stop(self) -> None:
+        """Whoever still waits is told ``ResolverAway``."""
+        await self._lookup.stop()
+
+    def fresh(self, key: Key) -> Loaded | None:
+        """What is known to hold, without asking anybody."""
+        return self.cache.fresh(key, self._monotonic())
+
+    async def look_up(self, key: Key, *, anew: bool = False) -> tuple[Loaded, float | None]:
+        """What the database says, or while it is away the last known entry with its age in seconds.
+
+        ``anew``: by a question that begins now, and never stale. Raises ``ResolverAway``.
+        """
+        flight = (None if anew else self.cache.flight(key)) or self._depart(key)
+        try:
+            # Shielded: one who leaves does not take the answer away from those who stay.
+            return await asyncio.shield(flight.landing), None
+        except ResolverAway:
+            remembered = None if anew else self.cache.stale(key, self._monotonic())
+            if remembered is None:
+                raise
+            metrics.CACHE_STALE.inc()
+            return remembered
+
+    def _depart(self, key: Key) -> Flight:
+        landing = self._lookup.ask(key)
+        flight = self.cache.depart(key, landing)
+        landing.add_done_callback(lambda _: self._land(flight))
+        return flight
+
+    def _land(self, flight: Flight) -> None:
+        # Reading the exception also tells asyncio that somebody knows, should all who asked have left.
+        loaded = None if flight.landing.exception() is not None else flight.landing.result()
+        evicted = self.cache.land(flight, loaded, self._monotonic())
+        if evicted:
+            metrics.CACHE_EVICTIONS.inc(evicted)
