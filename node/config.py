@@ -11,9 +11,9 @@ import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import Malformed
@@ -21,8 +21,16 @@ from node.identifier import InvalidPrefix, Prefix
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PREFIX = "BIAOSHI_"
-# Names that are no settings: a client's token, the mock national node's key, the supervisor's link.
-OTHER_VARIABLES = frozenset({"BIAOSHI_TOKEN", "BIAOSHI_MOCK_SECRET_KEY", "BIAOSHI_SUPERVISOR_FD"})
+# Names that are no settings: a client's token, the mock national node's key, the supervisor's link, a worker's place.
+OTHER_VARIABLES = frozenset(
+    {
+        "BIAOSHI_TOKEN",
+        "BIAOSHI_MOCK_SECRET_KEY",
+        "BIAOSHI_SUPERVISOR_FD",
+        "BIAOSHI_WORKER_PLACE",
+        "BIAOSHI_WORKER_DIRECTORY",
+    }
+)
 
 
 def _networks(value: object) -> object:
@@ -90,6 +98,12 @@ class HttpsSettings(_Group):
         None, description="PEM chain; without it one is made and signed by the node itself at the first start"
     )
     key: Path | None = Field(None, description="PEM private key of the certificate")
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        if (self.certificate is None) is not (self.key is None):
+            raise ValueError("certificate and key are given together or not at all")
+        return self
 
 
 class HandleSettings(_Group):

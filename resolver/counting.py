@@ -15,8 +15,9 @@ from typing import Self
 from uuid import uuid4
 
 import structlog
+from prometheus_client import Counter
 
-from node.client_address import Network, parse_address, within
+from node.client_address import KnownNetworks, Network
 from node.database import DatabaseAway, Pool, transaction
 from node.journal import Interface
 from resolver import metrics
@@ -26,8 +27,9 @@ log = structlog.get_logger("resolver")
 
 Clock = Callable[[], datetime]
 
+_OUTCOME_BITS = 8
+_OUTCOMES = (1 << _OUTCOME_BITS) - 1
 _KEYS = 200_000  # totals kept at once; above, the prefix of a resolution is given up, the resolution is not
-_SOURCES = 10_000  # addresses whose verdict is remembered
 _SETTLED_MINUTES = 10  # a written total is kept as long: the clock may step back into its minute
 
 
@@ -43,7 +45,7 @@ class Outcome(IntEnum):
     REFERRED = 7  # its prefix is delegated: the answer says where to ask
 
 
-_Key = tuple[int, str, int, int]  # minutes since 1970, prefix, interface, outcome
+_Key = tuple[int, str, int]  # minutes since 1970, prefix, interface and outcome as one number: enums hash slowly
 
 
 class ResolutionCounter:
@@ -55,25 +57,32 @@ class ResolutionCounter:
     def __init__(self, pool: Pool, clock: Clock, *, never: Sequence[Network], seconds: float) -> None:
         self._pool = pool
         self._clock = clock
-        self._never = tuple(never)
+        self._never = KnownNetworks(never)
         self._seconds = seconds
         self._boot_id = uuid4()
         self._totals: dict[_Key, int] = {}
         self._unwritten: set[_Key] = set()
-        self._exempt: dict[str, bool] = {}
+        self._shown: dict[int, Counter] = {}
         self._away = False
         self._writing: asyncio.Task[None] | None = None
 
-    def count(self, prefix: str, interface: Interface, outcome: Outcome, source: str) -> None:
-        """One resolution. ``prefix`` is a key of ours or empty (others would be without number)."""
-        if self._is_exempt(source):
+    def count(self, prefix: str, interface: Interface, outcome: Outcome, source: str, times: int = 1) -> None:
+        """One resolution, or several alike. ``prefix`` is a key of ours or empty (others would be without number)."""
+        if source in self._never:
             return
-        metrics.RESOLUTIONS.labels(interface.name.lower(), outcome.name.lower()).inc()
-        key = (int(self._clock().timestamp()) // 60, prefix, int(interface), int(outcome))
-        if key not in self._totals and len(self._totals) >= _KEYS:
-            metrics.UNATTRIBUTED.inc()
-            key = (key[0], "", key[2], key[3])
-        self._totals[key] = self._totals.get(key, 0) + 1
+        kind = interface << _OUTCOME_BITS | outcome
+        shown = self._shown.get(kind)
+        if shown is None:  # to find the metric by its labels costs more than all the rest
+            shown = metrics.RESOLUTIONS.labels(interface.name.lower(), outcome.name.lower())
+            self._shown[kind] = shown
+        shown.inc(times)
+        key = (int(self._clock().timestamp()) // 60, prefix, kind)
+        total = self._totals.get(key, 0)
+        if not total and len(self._totals) >= _KEYS:
+            metrics.UNATTRIBUTED.inc(times)
+            key = (key[0], "", kind)
+            total = self._totals.get(key, 0)
+        self._totals[key] = total + times
         self._unwritten.add(key)
 
     async def write(self) -> None:
@@ -88,8 +97,8 @@ class ResolutionCounter:
                         self._boot_id,
                         [datetime.fromtimestamp(minute * 60, UTC) for minute, *_ in keys],
                         [prefix for _, prefix, *_ in keys],
-                        [interface for _, _, interface, _ in keys],
-                        [outcome for *_, outcome in keys],
+                        [kind >> _OUTCOME_BITS for *_, kind in keys],
+                        [kind & _OUTCOMES for *_, kind in keys],
                         [self._totals[key] for key in keys],
                     )
             except BaseException:
@@ -130,15 +139,3 @@ class ResolutionCounter:
             if self._away:
                 log.info("counts_written_again")
             self._away = False
-
-    def _is_exempt(self, source: str) -> bool:
-        if not self._never:
-            return False
-        known = self._exempt.get(source)
-        if known is None:
-            address = parse_address(source)
-            known = address is not None and within(address, self._never)
-            if len(self._exempt) >= _SOURCES:
-                self._exempt.clear()
-            self._exempt[source] = known
-        return known

@@ -17,3 +17,15 @@ CACHE_ENTRIES = Gauge("biaoshi_cache_entries", "Entries in the cache", multiproc
 LISTENING = Gauge("biaoshi_notices_heard", "Processes that hear the writer's notices", multiprocess_mode="livesum")
 LOOKUPS = Counter("biaoshi_lookups_total", "Identifiers looked up in the database")
 LOOKUP_BATCHES = Counter("biaoshi_lookup_batches_total", "Statements that looked them up")
+HANDLE_CONNECTIONS = Gauge(
+    "biaoshi_handle_connections", "Open TCP connections of the Handle protocol", multiprocess_mode="livesum"
+)
+HANDLE_TURNED_AWAY = Counter("biaoshi_handle_connections_turned_away_total", "Connections above the bounds")
+HANDLE_REQUESTS = Counter("biaoshi_handle_requests_total", "Messages of the Handle protocol answered", ["transport"])
+HANDLE_LIMITED = Counter(
+    "biaoshi_handle_answers_limited_total", "Long answers by UDP held back because their network had its share"
+)
+HANDLE_REASSEMBLIES_DROPPED = Counter(
+    "biaoshi_handle_reassemblies_dropped_total", "Fragmented requests given up before they were complete"
+)
+HANDLE_DROPPED = Counter("biaoshi_handle_datagrams_dropped_total", "Datagrams not answered", ["reason"])

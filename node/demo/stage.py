@@ -28,7 +28,9 @@ _MARK = "This directory belongs to the biaoshi demo; --fresh deletes it.\n"
 _HOST = "127.0.0.1"
 _WORKERS = 2
 _ACCESS_KEY = "demo-node"
-_OWN_SETTINGS = ("BIAOSHI_NODE_", "BIAOSHI_HTTP_", "BIAOSHI_DATABASE_", "BIAOSHI_NATIONAL_")
+_OWN_SETTINGS = (
+    "BIAOSHI_NODE_", "BIAOSHI_HTTP_", "BIAOSHI_HTTPS_", "BIAOSHI_HANDLE_", "BIAOSHI_DATABASE_", "BIAOSHI_NATIONAL_",
+)  # fmt: skip
 
 
 class NotADemoDirectory(Conflict):
@@ -58,6 +60,8 @@ class Scene:
     """What stands when the stage is set: everything real, everything reachable."""
 
     url: str
+    handle_address: tuple[str, int]
+    config_file: Path
     client: Client
     state: State
     server: embedded.EmbeddedPostgres
@@ -72,6 +76,8 @@ class Stage:
     folder: Path
     http_port: int
     national_port: int
+    https_port: int
+    handle_port: int
 
     @contextlib.asynccontextmanager
     async def played(
@@ -81,7 +87,10 @@ class Stage:
         say(f"数据目录 · data directory: {self.folder}")
         async with self.set_up(node_running, fresh=fresh) as scene:
             table = await tell(scene.client, self.folder, scene.state, hammer, say)
-            table.addresses = self._addresses(scene.url, table.samples)
+            table.addresses = self._addresses(scene.url, table.samples) | {
+                "Handle (TCP, UDP)": f"{_HOST}:{self.handle_port}",
+                "HTTPS": f"https://{_HOST}:{self.https_port}/",
+            }
             yield table
 
     @contextlib.asynccontextmanager
@@ -90,7 +99,7 @@ class Stage:
 
         Raises ``NotADemoDirectory``, ``FirstStartInterrupted``, ``PortTaken``, and what the parts raise.
         """
-        for port in (self.http_port, self.national_port):
+        for port in (self.http_port, self.https_port, self.handle_port, self.national_port):
             check_free(_HOST, port)
         await asyncio.to_thread(self._prepare, fresh)
         _forget_own_settings()
@@ -103,7 +112,9 @@ class Stage:
                 connect(node.url) as client,
             ):
                 state = self._state(node.administrator_password)
-                yield Scene(node.url, client, state, server, [*node.family, *national])
+                yield Scene(
+                    node.url, (_HOST, self.handle_port), file, client, state, server, [*node.family, *national]
+                )
 
     def _prepare(self, fresh: bool) -> None:
         marker = self.folder / MARKER
@@ -141,6 +152,13 @@ workers = {_WORKERS}
 [http]
 host = "{_HOST}"
 port = {self.http_port}
+
+[https]
+port = {self.https_port}
+
+[handle]
+port = {self.handle_port}
+key_file = "{self.folder / "handle-key.pem"}"
 
 [database]
 url = "{url}"

@@ -239,6 +239,8 @@ async def test_a_large_file_survives_a_slow_reader(node: Node) -> None:
 async def test_pages_change_nothing(node: Node) -> None:
     for method in ("POST", "PUT", "DELETE"):
         for path in ("/", "/v1/docs", "/v1/openapi.json", "/desk/desk.css"):
+            if (method, path) == ("POST", "/"):
+                continue  # where native messages of the Handle protocol are taken
             answer = await node(method, path, by=None)
             assert (answer.status, answer.code) == (405, "method_not_supported")
             assert "GET" in answer.headers["Allow"]

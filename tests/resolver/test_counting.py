@@ -145,10 +145,11 @@ async def test_what_the_web_asks_counts_by_door_and_outcome(
         ("GET", f"{api}88.101.2/A", {}),
         ("GET", f"/{pump}", {"Accept": "text/html"}),
         ("GET", f"/{pump}", {}),
+        ("GET", f"{api}99/x", {}),
         # What follows asks for no contents or cannot be understood.
         ("HEAD", api + pump, {}),
         ("OPTIONS", api + pump, {}),
-        ("GET", f"{api}99/x", {}),
+        ("GET", f"{api}88.101.1/%FF", {}),
         ("GET", f"{api}{pump}?index=x", {}),
         ("GET", f"{api}{pump}?callback=1", {}),
         ("GET", "/static/page.css", {}),
@@ -162,7 +163,7 @@ async def test_what_the_web_asks_counts_by_door_and_outcome(
         ("88.101.1", API, Outcome.HIT): 1,
         ("88.101.1", API, Outcome.REVALIDATED): 1,
         ("88.101.1", API, Outcome.MISSING): 2,
-        ("", API, Outcome.MISSING): 1,
+        ("", API, Outcome.MISSING): 2,
         ("88.101.2", API, Outcome.DENIED): 1,
         ("88.101.1", PAGE, Outcome.HIT): 2,
     }

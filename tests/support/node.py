@@ -1,24 +1,28 @@
 """A whole node in this process, on a real port with a real database, and somebody of every role with a token.
 
-What it serves is put together by ``node.serve.application``, as in a worker; only argon2 is cheaper.
+What it serves is put together by ``node.worker.application``, as in a worker; only argon2 is cheaper.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import asyncpg
 from argon2.profiles import CHEAPEST
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from yarl import URL
 
 from node.auth import Role
@@ -26,14 +30,23 @@ from node.config import Settings
 from node.database import open_pool
 from node.founding import found
 from node.http_server import Bounds, HttpServer, bind
+from node.own_certificate import own_pair
+from node.own_face import site_of
 from node.routes import Route
-from node.serve import application
+from node.tls import ServerCertificate
+from node.worker import application, guard_limits, listening, sessions_of
 from registry.accounts.accounts import Accounts
 from registry.accounts.passwords import Passwords
 from registry.api.v1.routes import UseCases, all_routes
+from registry.handle.administration import HandleAdministration
 from registry.templates.stored import StoredTemplate
 from resolver.chain import Resolver
 from resolver.counting import ResolutionCounter
+from resolver.handle import http_post
+from resolver.handle import ports as handle_ports
+from resolver.handle.conversation import Place
+from resolver.handle.service import HandleService
+from resolver.http.routes import HandleDesk
 from tests.support.world import Holder, World, actor
 
 PASSWORD = "Tr7-lampe-Kran"
@@ -75,6 +88,12 @@ class Node:
     holder: Holder
     other: Holder
     template: StoredTemplate
+    secure_url: str
+    certificate: Path
+    loop: asyncio.AbstractEventLoop
+    handle_port: int
+    """The port of the native protocol, TCP and UDP."""
+    counter: ResolutionCounter
 
     @property
     def port(self) -> int:
@@ -133,6 +152,7 @@ def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases
         accounts=accounts,
         enterprises=world.enterprises,
         prefixes=world.prefixes,
+        handle_policies=world.handle_policies,
         templates=world.templates,
         mappings=world.mappings,
         coding_rules=world.coding_rules,
@@ -150,6 +170,12 @@ def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases
     )
 
 
+@functools.cache
+def own_key() -> RSAPrivateKey:
+    """The key of every node in this process."""
+    return generate_private_key(public_exponent=65537, key_size=2048)
+
+
 @contextlib.asynccontextmanager
 async def running_node(
     database_url: str, *, populated: bool = True, bound: socket.socket | None = None, **groups: dict[str, Any]
@@ -158,12 +184,14 @@ async def running_node(
     settings = Settings(**groups)  # type: ignore[arg-type]  # groups are checked by pydantic
     http, resolving = settings.http, settings.resolver
     await found(database_url, laboratory=settings.node.laboratory, at=datetime.now(UTC))
-    listening = bound or bind("127.0.0.1", 0)
+    ports = handle_ports.bind("127.0.0.1", 0, udp=settings.handle.udp)
+    settings = settings.model_copy(update={"handle": settings.handle.model_copy(update={"port": ports.number})})
     pool = await open_pool(database_url, "biaoshi_writer", size=settings.database.pool, seconds=5, name="test node")
     world = World(pool)
     counter = ResolutionCounter(pool, world.clock, never=(), seconds=3600)
     answers = Resolver(
-        database_url, listen_url=database_url, cache_entries=resolving.cache_entries,
+        database_url, listen_url=database_url, site=site_of(settings, own_key()),
+        cache_entries=resolving.cache_entries,
         missing_entries=resolving.missing_entries, missing_seconds=resolving.missing_seconds,
         stale_seconds=resolving.stale_seconds, lookup_seconds=resolving.lookup_seconds,
     )  # fmt: skip
@@ -172,14 +200,30 @@ async def running_node(
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
         accounts = Accounts(pool, world.clock, Passwords(CHEAPEST))
-        app = application(settings, _use_cases(world, accounts, settings), pool, answers, counter)
+        site = site_of(settings, own_key())
+        administration = HandleAdministration(pool, world.clock, site.prefix)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaoshi-node-")))
+        native = HandleService(
+            answers, counter, administration, site, own_key(), world.clock, guard_limits(settings),
+            listening=listening(settings, ports), place=Place(), directory=folder,
+        )  # fmt: skip
+        desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, own_key()), site)
+        app = application(settings, _use_cases(world, accounts, settings), pool, answers, counter, desk)
+        http_post.add_routes(app.router, native.http)
+        await stack.enter_async_context(native)
         bounds = Bounds(
             http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list,
             stop_seconds=1,
         )  # fmt: skip
-        server = await stack.enter_async_context(HttpServer(app, [listening], bounds))
+        doors = [bound or bind("127.0.0.1", 0), bind("127.0.0.1", 0)]
+        pair = own_pair(folder, "test node", [], datetime.now(UTC))
+        server = await stack.enter_async_context(
+            HttpServer(app, doors[:1], bounds, secure=doors[1:], certificate=ServerCertificate(pair))
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         node = Node(f"http://127.0.0.1:{server.ports[0]}", world, accounts, session)
+        node.secure_url, node.certificate = f"https://127.0.0.1:{server.ports[1]}", pair.certificate
+        node.loop, node.handle_port, node.counter = asyncio.get_running_loop(), ports.number, counter
         if populated:
             await node.populate()
         yield node

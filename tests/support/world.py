@@ -21,6 +21,7 @@ from registry.credit_code import complete
 from registry.enterprises import EnterpriseFacts, Enterprises
 from registry.export.exports import Exports
 from registry.files.files import FileLimits, Files
+from registry.handle.policy import HandlePolicies
 from registry.identifiers.identifiers import Identifiers
 from registry.mappings.stored import Mappings
 from registry.prefixes import Prefixes
@@ -101,6 +102,7 @@ class World:
         self.clock = clock or Clock()
         self.enterprises = Enterprises(pool, self.clock)
         self.prefixes = Prefixes(pool, self.clock, NODE_PREFIX)
+        self.handle_policies = HandlePolicies(pool, self.clock)
         self.templates = Templates(pool, self.clock)
         self.mappings = Mappings(pool, self.clock)
         self.coding_rules = CodingRules(pool, self.clock, Random(7))

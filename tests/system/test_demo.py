@@ -45,12 +45,13 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         self.directory = folder / "data"
         self.json = folder / "table.json"
-        self.port, self.national_port = free_port(), free_port()
+        self.port, self.national_port, self.https_port, self.handle_port = (free_port() for _ in range(4))
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         command = [
             sys.executable, "-m", "node.cli", "demo", "--directory", str(self.directory), "--json", str(self.json),
-            "--http-port", str(self.port), "--national-port", str(self.national_port), *arguments,
+            "--http-port", str(self.port), "--national-port", str(self.national_port),
+            "--https-port", str(self.https_port), "--handle-port", str(self.handle_port), *arguments,
         ]  # fmt: skip
         environment = {**os.environ, "BIAOSHI_DATABASE_URL": SOMEBODY_S_DATABASE}
         return await asyncio.create_subprocess_exec(

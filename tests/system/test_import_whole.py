@@ -123,7 +123,7 @@ def free_port() -> int:
 async def scene() -> AsyncIterator[Scene]:
     with tempfile.TemporaryDirectory(prefix="biaoshi-whole-") as folder:
         Path(folder).chmod(0o755)
-        async with Stage(Path(folder) / "node", free_port(), free_port()).set_up(node_running) as scene:
+        async with Stage(Path(folder) / "node", *(free_port() for _ in range(4))).set_up(node_running) as scene:
             yield scene
 
 

@@ -40,7 +40,7 @@ async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setenv("BIAOSHI_REGISTRY_CHUNK_ROWS", "500")
     with tempfile.TemporaryDirectory(prefix="biaoshi-kills-") as folder:
         Path(folder).chmod(0o755)
-        async with Stage(Path(folder) / "node", free_port(), free_port()).set_up(node_running) as scene:
+        async with Stage(Path(folder) / "node", *(free_port() for _ in range(4))).set_up(node_running) as scene:
             yield scene
 
 

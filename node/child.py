@@ -1,0 +1,44 @@
+"""What every child of the supervisor needs before it can work: the time, its database, patience."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from node.config import Settings
+from node.database import DatabaseAway, Pool
+from node.supervisor import ParentLink
+
+log = structlog.get_logger("serve")
+
+_RETRY_SECONDS = 0.25
+
+
+def utc_now() -> datetime:
+    """The clock of a running node."""
+    return datetime.now(UTC)
+
+
+async def until_there(open_it: Callable[[], Awaitable[Pool]], link: ParentLink) -> Pool:
+    """A child that starts while the database is away waits for it, but not longer than its parent lives."""
+    orphaned = asyncio.create_task(link.gone())
+    try:
+        while not orphaned.done():
+            try:
+                return await open_it()
+            except DatabaseAway as error:
+                log.info("waiting_for_database", cause=error.evidence.get("cause"))
+            await asyncio.wait({orphaned}, timeout=_RETRY_SECONDS)
+        raise SystemExit("the parent is gone")
+    finally:
+        orphaned.cancel()
+
+
+def database_url(settings: Settings) -> str:
+    """Where the database is, as the supervisor said."""
+    if settings.database.url is None:
+        raise RuntimeError("a child process is told its database by the supervisor")
+    return settings.database.url

@@ -1,0 +1,306 @@
+"""A worker: every interface of the node in one process, put together from the settings.
+
+This file, ``node/serve.py`` and ``node/cli.py`` are the only ones that look up from ``node`` to ``registry``,
+``resolver`` and ``admin``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import resource
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from random import SystemRandom
+
+import structlog
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+import admin.pages
+import resolver.http.routes
+from node import __version__, config, observe
+from node.child import database_url, until_there, utc_now
+from node.config import Settings
+from node.database import Pool, open_pool
+from node.http_server import Bounds, HttpServer, bind
+from node.identifier import Prefix
+from node.openapi import document
+from node.own_face import certificate_of, site_key_file, site_of
+from node.site_key import site_key
+from node.supervisor import ParentLink, until_told_to_stop
+from node.tls import ServerCertificate
+from node.web import WebSettings, make_app
+from registry.accounts.accounts import Accounts
+from registry.accounts.passwords import Passwords
+from registry.api.v1.routes import UseCases, all_routes
+from registry.batches.by_body import Batches
+from registry.batches.by_query import QueryBatches
+from registry.batches.progress import BatchProgress
+from registry.batches.work import Workshop
+from registry.coding.rules import CodingRules
+from registry.enterprises import Enterprises
+from registry.export.exports import Exports
+from registry.files.files import FileLimits, Files
+from registry.handle.administration import HandleAdministration
+from registry.handle.policy import HandlePolicies
+from registry.identifiers.identifiers import Identifiers
+from registry.mappings.stored import Mappings
+from registry.prefixes import Prefixes
+from registry.references import References
+from registry.rows.limits import Limits
+from registry.search.search import Search
+from registry.templates.stored import Templates
+from resolver.chain import Resolver
+from resolver.counting import ResolutionCounter
+from resolver.handle import http_post
+from resolver.handle import ports as handle_ports
+from resolver.handle.conversation import Place
+from resolver.handle.guard import GuardLimits
+from resolver.handle.service import HandleService, Listening
+from resolver.http.routes import HandleDesk
+from resolver.http.sessions import Sessions
+
+log = structlog.get_logger("serve")
+
+PLACE = "BIAOSHI_WORKER_PLACE"
+"""Which of the workers a process is: ``0/2``."""
+MEETING_PLACE = "BIAOSHI_WORKER_DIRECTORY"
+"""Where the workers have the sockets by which they hand each other messages."""
+_OWN_FILES = 1024
+_PROBE_SECONDS = 1.0
+_DESCRIPTION = (
+    "工业互联网标识解析二级节点的管理接口：企业、前缀、数据模板、标识、批量注册。"
+    "Management interface of a secondary node: enterprises, prefixes, templates, identifiers, bulk registration."
+)
+
+
+async def worker(settings: Settings, link: ParentLink) -> None:
+    """Answer HTTP until told to stop; requests under way are finished."""
+    url = database_url(settings)
+    _make_room_for(settings.http.connections + settings.handle.connections)
+    pool = await until_there(
+        lambda: open_pool(
+            url,
+            "biaoshi_writer",
+            size=settings.database.pool,
+            seconds=settings.database.seconds,
+            name="biaoshi worker",
+        ),
+        link,
+    )
+    counter = ResolutionCounter(
+        pool, utc_now, never=_never_counted(settings), seconds=settings.counting.flush_seconds
+    )
+    key = await asyncio.to_thread(site_key, site_key_file(settings))
+    site = site_of(settings, key)
+    answers = Resolver(
+        settings.database.reader_url or url,
+        listen_url=url,
+        site=site,
+        cache_entries=settings.resolver.cache_entries,
+        missing_entries=settings.resolver.missing_entries,
+        missing_seconds=settings.resolver.missing_seconds,
+        stale_seconds=settings.resolver.stale_seconds,
+        lookup_seconds=settings.resolver.lookup_seconds,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(pool.close)
+        await stack.enter_async_context(counter)
+        await stack.enter_async_context(answers)
+        administration = HandleAdministration(pool, utc_now, site.prefix)
+        handle, host = settings.handle, settings.http.host
+        ports = handle_ports.bind(host, handle.port, udp=handle.udp) if handle.enabled else None
+        native = HandleService(
+            answers, counter, administration, site, key, utc_now, guard_limits(settings),
+            listening=listening(settings, ports) if ports is not None else None,
+            place=_place(), directory=Path(os.environ.get(MEETING_PLACE, "")),
+        )  # fmt: skip
+        desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, key), site)
+        app = application(settings, use_cases(settings, pool), pool, answers, counter, desk)
+        http_post.add_routes(app.router, native.http)
+        await stack.enter_async_context(native)
+        http = settings.http
+        bounds = Bounds(
+            http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
+        )
+        secure, certificate = [], None
+        if settings.https.enabled:
+            secure = [bind(http.host, settings.https.port)]
+            certificate = ServerCertificate(certificate_of(settings))
+        await stack.enter_async_context(
+            HttpServer(app, [bind(http.host, http.port)], bounds, secure=secure, certificate=certificate)
+        )
+        # What stands now stays to the end: to look through it for garbage again and again took an eighth of the CPU
+        # of bulk registration.
+        gc.collect()
+        gc.freeze()
+        log.info("worker_ready", port=http.port, handle_port=settings.handle.port if settings.handle.enabled else 0)
+        await until_told_to_stop(link)
+
+
+def application(
+    settings: Settings,
+    cases: UseCases,
+    pool: Pool,
+    answers: Resolver,
+    counter: ResolutionCounter,
+    desk: HandleDesk,
+) -> web.Application:
+    """Everything a worker answers: management, pages, resolution, what operators' tools ask."""
+    routes = all_routes(cases)
+    app = make_app(
+        routes,
+        authenticate=cases.accounts.authenticate,
+        settings=WebSettings(
+            body_bytes=settings.http.body_bytes,
+            body_seconds=settings.http.body_seconds,
+            trusted_proxies=settings.http.trusted_proxies,
+            log_requests=settings.log.requests,
+        ),
+    )
+
+    async def end_streams(_: web.Application) -> None:
+        cases.batch_progress.stop()
+
+    app.on_shutdown.append(end_streams)
+    openapi = document(routes, title="biaoshi 标识", version=__version__, description=_DESCRIPTION)
+    face = admin.pages.NodeFace(settings.node.name, settings.node.prefix, settings.node.laboratory)
+
+    probe = _Probe(pool)
+
+    async def readiness() -> Mapping[str, bool]:
+        return {"database": await probe.answered(), "notices": answers.listening}
+
+    observe.add_routes(app.router, readiness)
+    admin.pages.add_routes(app.router, face, openapi)
+    resolver.http.routes.add_routes(app.router, answers, counter, desk, laboratory=settings.node.laboratory)
+    return app
+
+
+def use_cases(settings: Settings, pool: Pool) -> UseCases:
+    """The writer's use cases on one pool."""
+    workshop = Workshop(pool, utc_now, chunk_rows=settings.registry.chunk_rows, limits=bulk_limits(settings))
+    return UseCases(
+        accounts=Accounts(pool, utc_now, Passwords(), timedelta(hours=settings.registry.token_hours)),
+        enterprises=Enterprises(pool, utc_now),
+        prefixes=Prefixes(pool, utc_now, Prefix.parse(settings.node.prefix)),
+        handle_policies=HandlePolicies(pool, utc_now),
+        templates=Templates(pool, utc_now),
+        mappings=Mappings(pool, utc_now),
+        coding_rules=CodingRules(pool, utc_now, SystemRandom()),
+        identifiers=Identifiers(pool, utc_now),
+        search=Search(pool),
+        batches=Batches(workshop),
+        query_batches=QueryBatches(workshop, undo_within=timedelta(hours=settings.bulk.undo_hours)),
+        batch_progress=BatchProgress(pool, watchers=settings.bulk.watchers),
+        files=Files(pool, utc_now, FileLimits(settings.files.file_bytes, settings.files.enterprise_bytes)),
+        references=References(pool, Prefix.parse(settings.node.prefix)),
+        batch_bytes=settings.registry.batch_bytes,
+        batch_seconds=settings.http.body_seconds,
+        exports=Exports(pool, utc_now),
+        xlsx_characters=settings.registry.xlsx_characters,
+    )
+
+
+def bulk_limits(settings: Settings) -> Limits:
+    """What the reading of one body may cost."""
+    bulk = settings.bulk
+    return Limits(
+        ratio=bulk.ratio,
+        unpacked_bytes=bulk.unpacked_bytes,
+        workbook_bytes=bulk.workbook_bytes,
+        workbook_unpacked_bytes=bulk.workbook_unpacked_bytes,
+        workbook_entries=bulk.workbook_entries,
+        child_bytes=bulk.child_bytes,
+        child_seconds=bulk.child_seconds,
+    )
+
+
+def listening(settings: Settings, ports: handle_ports.Ports) -> Listening:
+    """The sockets of the Handle protocol with their bounds."""
+    handle, allow_list = settings.handle, settings.http.allow_list
+    bounds = Bounds(
+        handle.first_seconds, handle.idle_seconds, handle.connections, handle.connections_per_source, allow_list
+    )
+    return Listening(
+        ports,
+        bounds,
+        pipelined=handle.pipelined,
+        udp_ratio=handle.udp_ratio,
+        udp_answers=handle.udp_answers,
+        udp_slip=handle.udp_slip,
+        udp_reassemblies=handle.udp_reassemblies,
+        udp_reassembly_seconds=handle.udp_reassembly_seconds,
+    )
+
+
+def guard_limits(settings: Settings) -> GuardLimits:
+    """What the proofs and sessions of the Handle protocol may cost and how long they hold."""
+    handle = settings.handle
+    return GuardLimits(
+        handle.challenge_seconds,
+        handle.session_seconds,
+        handle.iterations,
+        handle.legacy_proofs,
+        handle.login_networks,
+    )
+
+
+def sessions_of(settings: Settings, pool: Pool, key: RSAPrivateKey) -> Sessions:
+    """The sessions of the Handle JSON interface, the same in every process that has the node's key."""
+    secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    handle = settings.handle
+    return Sessions(
+        pool,
+        secret,
+        utc_now,
+        challenge_seconds=handle.challenge_seconds,
+        session_seconds=handle.session_seconds,
+    )
+
+
+def _place() -> Place:
+    """Which of the workers this process is; the only one, unless the supervisor says otherwise."""
+    number, _, of = os.environ.get(PLACE, "0/1").partition("/")
+    return Place(int(number), int(of))
+
+
+def _never_counted(settings: Settings) -> tuple[config.Network, ...]:
+    never = settings.counting.never
+    return tuple(network for network in never if not (settings.node.laboratory and network.is_loopback))
+
+
+def _make_room_for(connections: int) -> None:
+    """As many open files as the bounds allow connections, as far as the system lets us."""
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OWN_FILES
+    if usual < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), most))
+
+
+class _Probe:
+    """One question to the database at a time: a silent one costs one connection, however often we are asked."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._asking: asyncio.Task[bool] | None = None
+
+    async def answered(self) -> bool:
+        """Whether the database answers within a second."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.wait({self._asking}, timeout=_PROBE_SECONDS)
+        return self._asking.done() and self._asking.result()
+
+    async def _ask(self) -> bool:
+        try:
+            await self._pool.fetchval("SELECT 1", timeout=_PROBE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever the reason, the answer is "not ready"
+            log.info("not_ready", cause=type(error).__name__)
+            return False
+        return True

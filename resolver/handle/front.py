@@ -1,0 +1,71 @@
+"""What the fronts of a worker share: the desk, the answers that are ready, and how each resolution counts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+
+from node.journal import Interface
+from resolver import metrics
+from resolver.counting import ResolutionCounter
+from resolver.handle.bodies import encode_error
+from resolver.handle.codes import ResponseCode
+from resolver.handle.conversation import Conversation, Transport
+from resolver.handle.desk import Reply
+from resolver.handle.envelope import Envelope, WireFault, read_envelope
+from resolver.handle.message import encode_message, reply_to, unreadable
+from resolver.handle.ready import ReadyAnswer, ReadyAnswers
+
+_INTERFACES: Mapping[Transport, Interface] = {
+    Transport.UDP: Interface.HANDLE_UDP,
+    Transport.TCP: Interface.HANDLE_TCP,
+    Transport.HTTP: Interface.HANDLE_HTTP,
+}
+
+Answering = Callable[[Envelope, bytes, Conversation], AsyncIterator[Reply]]
+"""What ``Desk.answer`` is."""
+
+
+@dataclass(slots=True)
+class Front:
+    """One way in. ``requests`` counts what was answered since the metrics were told."""
+
+    transport: Transport
+    answer: Answering
+    ready: ReadyAnswers
+    counter: ResolutionCounter
+    requests: int = 0
+    interface: Interface = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.interface = _INTERFACES[self.transport]
+
+    def count(self, answered: Reply | ReadyAnswer, source: str) -> None:
+        """One resolution, if it was one."""
+        if answered.outcome is not None:
+            self.counter.count(answered.prefix, self.interface, answered.outcome, source)
+
+    def count_ready(self, answers: Sequence[ReadyAnswer], source: str) -> None:
+        """What left for one client at once: as a rule all of it counts alike."""
+        self.requests += len(answers)
+        for alike, group in groupby(answers, attrgetter("prefix", "outcome")):
+            self.counter.count(alike[0], self.interface, alike[1], source, sum(1 for _ in group))
+
+    def tell_metrics(self) -> None:
+        """Add what was answered since the last time."""
+        requests, self.requests = self.requests, 0
+        if requests:
+            metrics.HANDLE_REQUESTS.labels(self.transport.value).inc(requests)
+
+
+def refusal(request: bytes, fault: WireFault) -> bytes:
+    """The reply to what is no message; ``request`` has at least an envelope's 20 bytes."""
+    return short_reply(request, fault.response_code, fault.detail)
+
+
+def short_reply(request: bytes, code: ResponseCode, told: str) -> bytes:
+    """A reply that says no more than a code and a few words, to a request that nobody decoded."""
+    answered = unreadable(read_envelope(request), request[20:])
+    return encode_message(reply_to(answered, code, encode_error(told)))

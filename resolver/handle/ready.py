@@ -1,0 +1,124 @@
+"""Answers that are ready: who asks what was asked before, of an entry that still stands, is answered by copying.
+
+Two resolutions that differ in nothing but the client's number for them and the time at which they expire have the
+same answer but for these two, as long as the resolver has the very entry standing that the answer was made of; the
+reply repeats both. Whatever makes an answer one of a kind (a session, a signature, a digest of the request, a value
+that not everybody may read) never comes here: the desk gives such replies no standing entry.
+"""
+
+from __future__ import annotations
+
+from resolver import metrics
+from resolver.answer import Entry, Key
+from resolver.chain import Resolver
+from resolver.counting import Outcome
+from resolver.handle.desk import Reply
+from resolver.handle.envelope import DATAGRAM, ENVELOPE_BYTES
+from resolver.handle.fragments import datagrams
+from resolver.second_chance import SecondChance
+
+_ENTRIES = 50_000
+_BYTES = 32 << 20
+_OWN_BYTES = 600  # what an answer occupies beside its bytes
+_LONGEST = 64 * 1024  # a record beyond is rare, and dear to keep twice
+
+_REQUEST_ID = slice(8, 12)
+_EXPIRATION = slice(36, 40)
+
+
+def question_of(request: bytes) -> bytes:
+    """What is asked, envelope and all, without the request's number and its expiration."""
+    return request[:8] + request[12:36] + request[40:]
+
+
+class ReadyAnswer:
+    """A reply in pieces, between which the request's number and expiration are put; ``size`` of its message."""
+
+    __slots__ = ("_fragments", "_head", "_middle", "_tail", "as_of", "entry", "key", "outcome", "prefix", "size")
+
+    def __init__(self, data: bytes, entry: Entry, key: Key, outcome: Outcome, prefix: str) -> None:
+        self._head, self._middle, self._tail = _pieces(data)
+        self._fragments: tuple[tuple[bytes, bytes], ...] | None = None
+        self.as_of = -1, -1
+        self.size = len(data)
+        self.entry = entry
+        self.key = key
+        self.outcome = outcome
+        self.prefix = prefix
+
+    def message(self, request: bytes) -> bytes:
+        """The whole reply to a request that asks the same."""
+        return b"".join((self._head, request[8:12], self._middle, request[36:40], self._tail))
+
+    def datagrams(self, request: bytes) -> list[bytes]:
+        """The same as the datagrams that carry it."""
+        if self.size <= DATAGRAM:
+            return [self.message(request)]
+        if self._fragments is None:
+            parts = datagrams(self.message(request))
+            self._fragments = tuple((part[:8], part[12:]) for part in parts)
+        number, expiration = request[_REQUEST_ID], request[_EXPIRATION]
+        filled = [head + number + rest for head, rest in self._fragments]
+        filled[0] = filled[0][:36] + expiration + filled[0][40:]
+        return filled
+
+
+class ReadyAnswers:
+    """What was answered lately from the resolver's entries.
+
+    Whether an entry stands is asked again in each second, and whenever something has changed anywhere.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        *,
+        entries: int = _ENTRIES,
+        bound: int = _BYTES,
+    ) -> None:
+        self._resolver = resolver
+        self._second = 0
+        self._kept: SecondChance[bytes, ReadyAnswer] = SecondChance(entries, bound)
+        self._get = self._kept.get
+        self._hits = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def find(self, question: bytes) -> ReadyAnswer | None:
+        """The answer to a question, if it is ready and still right."""
+        slot = self._get(question)
+        if slot is None:
+            return None
+        answer = slot.value
+        as_of = self._resolver.epoch, self._second
+        if answer.as_of != as_of:
+            if self._resolver.standing(answer.key) is not answer.entry:
+                self._kept.drop(question)
+                return None
+            answer.as_of = as_of
+            slot.used = True
+        self._hits += 1
+        return answer
+
+    def next_second(self) -> None:
+        """Ask anew whether entries stand, by which the resolver learns that they are in use; and tell the metrics."""
+        self._second += 1
+        hits, self._hits = self._hits, 0
+        if hits:
+            metrics.CACHE_HITS.inc(hits)
+
+    def keep(self, request: bytes, question: bytes, reply: Reply) -> None:
+        """Remember a reply, if the next one who asks this can be answered by it."""
+        if reply.standing is None or reply.key is None or reply.outcome is None or len(reply.data) > _LONGEST:
+            return
+        repeated = request[_REQUEST_ID], request[_EXPIRATION]
+        if len(request) < ENVELOPE_BYTES or repeated != (reply.data[_REQUEST_ID], reply.data[_EXPIRATION]):
+            return
+        answer = ReadyAnswer(reply.data, reply.standing, reply.key, reply.outcome, reply.prefix)
+        weight = _OWN_BYTES + len(question) + len(reply.data)
+        self._kept.put(question, answer, tick=0, valid_at=0.0, weight=weight)
+
+
+def _pieces(data: bytes) -> tuple[bytes, bytes, bytes]:
+    return data[: _REQUEST_ID.start], data[_REQUEST_ID.stop : _EXPIRATION.start], data[_EXPIRATION.stop :]
