@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from node.errors import Malformed
 from node.identifier import InvalidIdentifier
@@ -19,12 +20,28 @@ from resolver.http.handle_json import callback_name
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _INDEX = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NO = frozenset({"false", "no", "0"})
+_YES = frozenset({"", "true", "yes"})  # what Handle.Net takes for yes
 
 
 class InvalidQuery(Malformed):
     """A query parameter that cannot be understood. Evidence: ``parameter``."""
 
     title_zh = "查询参数有误"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which values of a record: of a listed type or index, all when none is listed.
+
+    ``referrals``: others may be named that know the answer; ``anew``: by a question to the database that begins now
+    (``auth``); ``public_only`` is ``None`` when nothing was said.
+    """
+
+    types: tuple[str, ...] = ()
+    indexes: tuple[int, ...] = ()
+    referrals: bool = True
+    anew: bool = False
+    public_only: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +65,33 @@ def spelling(raw: str) -> str:
 
 def types_and_indexes(request: web.Request) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Repeated ``type=`` and ``index=`` parameters. Raises ``InvalidQuery``."""
+    return tuple(request.query.getall("type", ())), indexes_of(request.query)
+
+
+def indexes_of(parameters: MultiMapping[str]) -> tuple[int, ...]:
+    """Repeated ``index=`` parameters. Raises ``InvalidQuery``."""
     indexes = []
-    for text in request.query.getall("index", ()):
+    for text in parameters.getall("index", ()):
         if not _INDEX.fullmatch(text) or int(text) >= 2**31:
             raise InvalidQuery("An index is a number from 0 to 2147483647.", parameter="index")
         indexes.append(int(text))
-    return tuple(request.query.getall("type", ())), tuple(indexes)
+    return tuple(indexes)
+
+
+def question_of(parameters: MultiMapping[str]) -> Question:
+    """What the parameters of a request ask for. Raises ``InvalidQuery``."""
+    return Question(
+        types=tuple(parameters.getall("type", ())),
+        indexes=indexes_of(parameters),
+        referrals=not yes(parameters, "doNotRefer"),
+        anew=bool(yes(parameters, "auth")),
+        public_only=yes(parameters, "publicOnly"),
+    )
+
+
+def yes(parameters: MultiMapping[str], name: str) -> bool | None:
+    """A parameter that is yes or no, as Handle.Net reads it; ``None`` when it is not there."""
+    return parameters[name].lower() in _YES if name in parameters else None
 
 
 def dress(request: web.Request) -> Dress:

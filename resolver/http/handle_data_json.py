@@ -58,12 +58,14 @@ def data_json(kind: str, data: bytes) -> dict[str, Any]:
 
 
 def data_from_json(place: JsonPlace) -> bytes:
-    """The bytes of a ``data`` member, whose format stands in it; a bare string is text.
+    """The bytes of a ``data`` member, whose format stands in it; a bare string is text, and so is a whole number.
 
     Raises InvalidValueJson with the path of the fault.
     """
     if isinstance(place.value, str):
         return place.text().encode()
+    if isinstance(place.value, int) and not isinstance(place.value, bool):
+        return str(place.value).encode()
     return _formatted(place, tuple(_WRITERS))
 
 

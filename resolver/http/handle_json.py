@@ -88,7 +88,18 @@ def record_json(
     }
     if attributes is not None:
         body["attributes"] = attributes
-    return _encode(body, pretty)
+    return encode(body, pretty=pretty)
+
+
+def referral_json(handle: str, response_code: int, named_by: str, values: Iterable[Value], *, pretty: bool) -> bytes:
+    """The body of an answer that names others who know: at ``values``, which the record of ``named_by`` holds."""
+    body = {
+        "responseCode": response_code,
+        "handle": handle,
+        "referralHandle": named_by,
+        "values": [value_json(value) for value in values],
+    }
+    return encode(body, pretty=pretty)
 
 
 def error_json(handle: str | None, response_code: int, message: str | None = None, *, pretty: bool = False) -> bytes:
@@ -98,7 +109,7 @@ def error_json(handle: str | None, response_code: int, message: str | None = Non
         body["handle"] = handle.encode("utf-8", "backslashreplace").decode()
     if message:
         body["message"] = message
-    return _encode(body, pretty)
+    return encode(body, pretty=pretty)
 
 
 def jsonp(callback: str, body: bytes) -> bytes:
@@ -164,7 +175,8 @@ def value_from_json(obj: Any, path: str = "$") -> Value:
     )
 
 
-def _encode(body: dict[str, Any], pretty: bool) -> bytes:
+def encode(body: Mapping[str, Any], *, pretty: bool = False) -> bytes:
+    """JSON, on one line or for people."""
     encoded = _encoder.encode(body)
     return msgspec.json.format(encoded, indent=2) if pretty else encoded
 

@@ -1,58 +1,19 @@
-"""``/api/handles/{identifier}``: the Handle System's JSON interface as Handle.Net 9 speaks it, for reading.
-
-Only values that everybody may read are ever answered; ``auth``, ``cert``, ``publicOnly`` and other parameters of
-the interface are accepted and change nothing.
-"""
+"""A verdict as an answer in the Handle System's JSON, with the headers of its contents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
-from node.errors import Malformed
-from node.journal import Interface
 from node.problem import headers_of
-from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
-from resolver.http.asking import Dress, dress
+from resolver.handle.codes import ResponseCode
+from resolver.http.asking import Dress
 from resolver.http.caching import NOT_KEPT, is_current, kept_for
-from resolver.http.handle_json import error_json, jsonp, record_json
-from resolver.http.verdict import Verdict, count, judge
-
-PATH = "/api/handles/"
-
-_SCRIPT = "application/javascript;charset=utf-8"
-_JSON = "application/json;charset=utf-8"
-
-
-def add_routes(
-    router: web.UrlDispatcher, resolver: Resolver, counter: ResolutionCounter, clock: Callable[[], float]
-) -> None:
-    """GET, HEAD and OPTIONS; ``clock`` is Unix time."""
-
-    async def read(request: web.Request) -> web.Response:
-        raw = request.rel_url.raw_path
-        if not raw.startswith(PATH):  # the literal part of the path was written in escapes
-            raise web.HTTPNotFound
-        handle = raw.removeprefix(PATH)
-        try:
-            dressed = dress(request)
-        except Malformed as error:
-            refused = Verdict(handle, None, error)
-            return allow_origin(request, json_response(request, refused, Dress(), clock()))
-        verdict = await judge(request, resolver, handle)
-        response = json_response(request, verdict, dressed, clock())
-        count(counter, request, Interface.HANDLE_JSON, verdict, revalidated=response.status == 304)
-        return allow_origin(request, response)
-
-    async def options(request: web.Request) -> web.Response:
-        return allow_origin(request, web.Response(status=204, headers={"Allow": "GET, HEAD, OPTIONS"}))
-
-    path = PATH + "{handle:(?s:.+)}"
-    router.add_get(path, read)
-    router.add_options(path, options)
+from resolver.http.handle_json import error_json, record_json, referral_json
+from resolver.http.json_front import dressed_body
+from resolver.http.verdict import Verdict
 
 
 def json_response(
@@ -61,31 +22,17 @@ def json_response(
     dressed: Dress,
     now: float,
     attributes: Mapping[str, Any] | None = None,
+    *,
+    keep: bool = True,
 ) -> web.Response:
-    """The verdict as Handle JSON, with the headers of its contents; 304 to a client that has it already."""
-    headers = {"X-Content-Type-Options": "nosniff", **_headers(verdict, now)}
+    """The verdict as Handle JSON; 304 to a client that has it already. ``keep``: anybody may have it."""
+    headers = _headers(verdict, now) if keep else dict(NOT_KEPT)
     found = verdict.found
-    if found is not None and found.values:
+    if keep and found is not None and found.values:
         headers["ETag"] = f'"{found.entry.etag}"'
         if is_current(request, found.entry.etag):
-            return web.Response(status=304, headers=headers)
-    body = _body(verdict, dressed.pretty, attributes)
-    if dressed.callback:
-        body = jsonp(dressed.callback, body)
-    headers["Content-Type"] = _SCRIPT if dressed.callback else _JSON
-    return web.Response(body=body, status=verdict.status, headers=headers)
-
-
-def allow_origin(request: web.Request, response: web.Response) -> web.Response:
-    """Any site may read: there are no cookies here and nothing that is not public."""
-    response.headers.add("Vary", "Origin")
-    origin = request.headers.get("Origin")
-    if origin:
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Allow-Methods"] = "GET,POST,HEAD,PUT,DELETE"
-        response.headers["Access-Control-Allow-Headers"] = "X-Requested-With,Authorization,Origin,Accept,Content-Type"
-        response.headers["Access-Control-Max-Age"] = "86400"
-    return response
+            return web.Response(status=304, headers={"X-Content-Type-Options": "nosniff", **headers})
+    return dressed_body(_body(verdict, dressed.pretty, attributes), dressed, verdict.status, headers)
 
 
 def _headers(verdict: Verdict, now: float) -> dict[str, str]:
@@ -96,8 +43,12 @@ def _headers(verdict: Verdict, now: float) -> dict[str, str]:
 
 
 def _body(verdict: Verdict, pretty: bool, attributes: Mapping[str, Any] | None) -> bytes:
+    code = verdict.response_code
     if verdict.found is not None:
-        values = verdict.found.values
-        return record_json(verdict.handle, values, verdict.response_code, pretty=pretty, attributes=attributes)
-    told = verdict.refusal.detail if verdict.refusal is not None and verdict.response_code != 100 else None
-    return error_json(verdict.handle, verdict.response_code, told, pretty=pretty)
+        return record_json(verdict.handle, verdict.found.values, code, pretty=pretty, attributes=attributes)
+    if verdict.referral is not None:
+        named_by, values = verdict.referral.handle, verdict.referral.values
+        return referral_json(verdict.handle, code, named_by, values, pretty=pretty)
+    refusal = verdict.refusal
+    told = refusal.detail if refusal is not None and code != ResponseCode.HANDLE_NOT_FOUND else None
+    return error_json(verdict.handle, code, told, pretty=pretty)

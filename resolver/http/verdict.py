@@ -1,4 +1,4 @@
-"""One resolution over HTTP, whatever the dress: found or refused, the Handle response code, and what it counts as."""
+"""One resolution over HTTP, whatever the dress: found, referred or refused, and what it counts as."""
 
 from __future__ import annotations
 
@@ -6,41 +6,17 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from node.errors import (
-    Conflict,
-    Forbidden,
-    Internal,
-    Malformed,
-    NodeError,
-    NotFound,
-    TooMany,
-    Unauthenticated,
-    Unavailable,
-)
-from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix
+from node.errors import Malformed, NodeError, NotFound
+from node.identifier import Identifier
 from node.journal import Interface
 from node.web import SOURCE
-from resolver.answer import Absence, Found, NotResponsible, Query, RecordDamaged, ResolverAway
+from resolver.answer import Absence, Found, NotResponsible, RecordDamaged, Referral, ResolverAway
 from resolver.chain import Resolver
 from resolver.counting import Outcome, ResolutionCounter
-from resolver.http.asking import spelling, types_and_indexes
-from resolver.http.handle_json import SUCCESS, VALUES_NOT_FOUND, http_status
-
-# Handle response codes by error; the nearest class counts.
-RESPONSE_CODE: dict[type[NodeError], int] = {
-    Malformed: 4,
-    Unauthenticated: 402,
-    Forbidden: 400,
-    NotFound: 100,
-    Conflict: 101,
-    TooMany: 3,
-    Unavailable: 3,
-    Internal: 2,
-    InvalidIdentifier: 102,
-    InvalidPrefix: 102,
-    InvalidSuffix: 102,
-    NotResponsible: 301,
-}
+from resolver.handle.codes import ResponseCode, response_code_of
+from resolver.http.asking import Question, question_of, spelling
+from resolver.http.handle_json import http_status
+from resolver.names import Name, parse_name
 
 
 class NeverRegistered(NotFound):
@@ -53,19 +29,27 @@ class PrefixSuspended(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``handle`` is the identifier as it was asked for; exactly one of ``found`` and ``refusal`` is there."""
+    """``handle`` is the name as it was asked for; exactly one of ``found``, ``refusal`` and ``referral`` is there.
+
+    ``prefix`` is the key of one of ours or empty; ``counts``: an identifier was asked for. What the Handle System
+    says of itself, the records of prefixes and sites, is how clients find the way and counts as no resolution.
+    """
 
     handle: str
     found: Found | None
     refusal: NodeError | None
     prefix: str = ""
+    referral: Referral | None = None
+    counts: bool = True
 
     @property
     def response_code(self) -> int:
         """The Handle response code."""
         if self.found is not None:
-            return SUCCESS if self.found.values else VALUES_NOT_FOUND
-        return response_code(self.refusal) if self.refusal is not None else SUCCESS
+            return ResponseCode.SUCCESS if self.found.values else ResponseCode.VALUES_NOT_FOUND
+        if self.referral is not None:
+            return self.referral.code
+        return response_code_of(self.refusal) if self.refusal is not None else ResponseCode.SUCCESS
 
     @property
     def status(self) -> int:
@@ -73,41 +57,45 @@ class Verdict:
         return http_status(self.response_code)
 
 
-def response_code(error: NodeError) -> int:
-    """The Handle response code of an error."""
-    return next(RESPONSE_CODE[kind] for kind in type(error).__mro__ if kind in RESPONSE_CODE)
-
-
 async def judge(request: web.Request, resolver: Resolver, raw: str) -> Verdict:
-    """Resolve what stands in a raw piece of the path, with the request's type and index parameters."""
+    """Resolve what stands in a raw piece of the path, with the request's parameters."""
     handle = raw
     try:
         handle = spelling(raw)
-        identifier = Identifier.parse(handle)
-        query = Query(identifier, *types_and_indexes(request))
-    except Malformed as error:
+        return await resolved(resolver, handle, parse_name(handle), question_of(request.query))
+    except (Malformed, NotResponsible) as error:
         return Verdict(handle, None, error)
+
+
+async def resolved(resolver: Resolver, handle: str, name: Name, question: Question) -> Verdict:
+    """What is known of a name; ``handle`` is how it was written."""
+    counts = isinstance(name, Identifier)
+    prefix = name.prefix.key if isinstance(name, Identifier) else ""
     try:
-        answer = await resolver.resolve(query)
+        answer = await resolver.resolve_name(
+            name, question.types, question.indexes, referrals=question.referrals, anew=question.anew
+        )
     except (NotResponsible, ResolverAway) as error:
-        return Verdict(handle, None, error)
+        return Verdict(handle, None, error, counts=counts)
     except RecordDamaged as error:
-        return Verdict(handle, None, error, identifier.prefix.key)
+        return Verdict(handle, None, error, prefix, counts=counts)
     if isinstance(answer, Found):
-        return Verdict(handle, answer, None, identifier.prefix.key)
+        return Verdict(handle, answer, None, prefix, counts=counts)
+    if isinstance(answer, Referral):
+        return Verdict(handle, None, None, answer.prefix, answer, counts)
     refusal = (
         PrefixSuspended("the prefix of this identifier is suspended")
         if answer.reason is Absence.SUSPENDED
         else NeverRegistered("there is no such identifier")
     )
-    return Verdict(handle, None, refusal, identifier.prefix.key)
+    return Verdict(handle, None, refusal, prefix, counts=counts)
 
 
 def count(
     counter: ResolutionCounter, request: web.Request, interface: Interface, verdict: Verdict, *, revalidated: bool
 ) -> None:
-    """Count one answer: only what asks for contents (GET), and nothing that could not be understood."""
-    if request.method != "GET" or isinstance(verdict.refusal, Malformed):
+    """Count one answer: only what asks for contents (GET, or POST in its place), nothing that made no sense."""
+    if request.method not in ("GET", "POST") or not verdict.counts or isinstance(verdict.refusal, Malformed):
         return
     counter.count(verdict.prefix, interface, _outcome(verdict, revalidated), request[SOURCE])
 
@@ -119,6 +107,8 @@ def _outcome(verdict: Verdict, revalidated: bool) -> Outcome:
         if revalidated:
             return Outcome.REVALIDATED
         return Outcome.HIT if verdict.found.age is None else Outcome.STALE_HIT
+    if verdict.referral is not None:
+        return Outcome.REFERRED
     if isinstance(verdict.refusal, PrefixSuspended):
         return Outcome.DENIED
     return Outcome.MISSING if isinstance(verdict.refusal, NotFound) else Outcome.ERROR

@@ -90,8 +90,8 @@ async def test_refusals_have_their_codes(front: Front, pump: str) -> None:
         ("88.101.1/none", 404, 100),
         ("88.999.1/none", 400, 301),
         ("88.101.1/", 400, 102),
-        ("88.101.1", 400, 102),
-        ("10.1000/x", 400, 102),
+        ("10.1000/x", 400, 301),
+        ("88.", 400, 102),
         ("88.101.1/%00", 400, 102),
         ("88.101.1/%0A", 400, 102),
         ("88.101.1/%FF", 400, 102),
@@ -235,5 +235,14 @@ async def test_the_smallest_ttl_of_the_values_answered_decides(front: Front, she
 
 
 async def test_other_methods_are_refused(front: Front, pump: str) -> None:
-    async with front.session.put(PATH + pump, json={}) as answer:
+    async with front.session.patch(PATH + pump, json={}) as answer:
         assert answer.status == 405
+        assert (await answer.json())["responseCode"] == 4
+
+
+async def test_a_name_without_a_slash_is_short_for_the_handle_of_a_prefix(front: Front, pump: str) -> None:
+    for name in ("88.101.1", "0.NA/88.101.1", "0.na/88.101.1"):
+        async with front.session.get(PATH + name) as answer:
+            body = await answer.json()
+            assert (answer.status, body["handle"]) == (200, name)
+            assert [value["type"] for value in body["values"]] == ["HS_SITE"]
