@@ -10,13 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
-from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix
 from node.record import Value
-from resolver.http.weblink import web_address
+from resolver.http.weblink import page_of, web_address
 from resolver.local import AttributeFace, TemplateFace
 
 _REFERENCE = "reference"
@@ -78,17 +76,7 @@ def _one_or_all(found: list[Any], attribute: AttributeFace) -> Any:
 
 def _address(text: str, attribute: AttributeFace | None) -> str | None:
     if attribute is not None and attribute.kind == _REFERENCE:
-        return _page_of(text)
+        return page_of(text)
     if attribute is not None and attribute.kind == _FILE:
         return f"/v1/files/{text}/content" if _FILE_ID.fullmatch(text) else None
     return web_address(text)
-
-
-def _page_of(text: str) -> str | None:
-    """This node's page of an identifier, wherever it is registered."""
-    try:
-        identifier = Identifier.parse(text)
-    except (InvalidIdentifier, InvalidPrefix, InvalidSuffix):
-        return None
-    # Slashes are escaped too: browsers fold "a/../b" before they ask.
-    return f"/{identifier.prefix.text}/{quote(identifier.suffix, safe='')}"

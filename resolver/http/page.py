@@ -10,14 +10,13 @@ import hashlib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from node.identifier import fold
 from node.problem import headers_of
 from node.record import Record, Value
 from resolver.answer import Entry, Found, NotResponsible
@@ -25,11 +24,14 @@ from resolver.http.caching import NOT_KEPT, is_current, kept_for
 from resolver.http.meaning import Item, items_of
 from resolver.http.negotiation import prefers_english
 from resolver.http.page_texts import CHINESE, ENGLISH, REFUSALS_EN, REFUSALS_ZH
+from resolver.http.page_values import Line, is_handle_systems, own_lines, references
 from resolver.http.verdict import Verdict
 from resolver.local import UNKNOWN_FACE, AttributeFace, TemplateFace
+from resolver.names import PREFIX_SPACE
 
 _HERE = Path(__file__).parent
 _BEIJING = timezone(timedelta(hours=8))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands for a time that nobody knows
 _TITLE_ATTRIBUTE = "name"
 _SHOWN_CHARACTERS = 20_000  # of one value; the record itself is one link away
 
@@ -42,14 +44,6 @@ PAGE_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Content-Type": "text/html;charset=utf-8",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One value as the page shows it: a line for each item of an array."""
-
-    title: str
-    entries: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +63,11 @@ class RecordView:
     template: str
     enterprise: str
     enterprise_other: str
+    alias_note: str
     lines: tuple[Line, ...]
-    registered: Moment
+    own_lines: tuple[Line, ...]
+    is_systems: bool  # a handle of the Handle System itself: its own values are what it is about
+    registered: Moment | None
     changed: Moment | None
     record_path: str
     stale_minutes: int | None
@@ -93,14 +90,19 @@ class Pages:
             lstrip_blocks=True,
         )
 
-    def respond(self, request: web.Request, verdict: Verdict, face: TemplateFace | None, now: float) -> web.Response:
-        """The page for a verdict in the reader's language; 304 to a browser that has it already."""
+    def respond(
+        self, request: web.Request, verdict: Verdict, face: TemplateFace | None, now: float, *, alias: str = ""
+    ) -> web.Response:
+        """The page for a verdict in the reader's language; 304 to a browser that has it already.
+
+        ``alias`` is the identifier that was asked for, where the one found is another.
+        """
         english = speaks_english(request)
         found = verdict.found
         if found is None or not found.values:
-            return self._refuse(verdict, english)
-        view = view_of(found, face or UNKNOWN_FACE, english)
-        body = self._render("record.html", english, view=view)
+            return self._refuse(request, verdict, english)
+        view = view_of(found, face or UNKNOWN_FACE, english, alias)
+        body = self._render("record.html", request, english, view=view)
         etag = hashlib.blake2b(body, digest_size=12).hexdigest()
         headers = {**PAGE_HEADERS, **kept_for(found, found.values, now), "ETag": f'"{etag}"'}
         if is_current(request, etag):
@@ -120,25 +122,27 @@ class Pages:
             return web.Response(status=304, headers=headers)
         return web.Response(body=self._style, headers=headers)
 
-    def _refuse(self, verdict: Verdict, english: bool) -> web.Response:
+    def _refuse(self, request: web.Request, verdict: Verdict, english: bool) -> web.Response:
         refusal = verdict.refusal
-        code = refusal.code if refusal is not None else "no_public_values"
+        code = refusal.code if refusal is not None else "referred" if verdict.referral else "no_public_values"
         texts = REFUSALS_EN if english else REFUSALS_ZH
         heading, advice = texts.get(code, texts["internal"])
         # A browser's reader asked for something that is not here, whoever is responsible for it.
-        status = 404 if refusal is None or isinstance(refusal, NotResponsible) else verdict.status
-        body = self._render(
-            "refusal.html", english, heading=heading, advice=advice, identifier=shown_text(verdict.handle[:300])
-        )
+        elsewhere = isinstance(refusal, NotResponsible) or (refusal is None and verdict.referral is None)
+        status = 404 if elsewhere else verdict.status
+        identifier = shown_text(verdict.handle[:300])
+        body = self._render("refusal.html", request, english, heading=heading, advice=advice, identifier=identifier)
         headers = {**PAGE_HEADERS, **NOT_KEPT, **(headers_of(refusal) if refusal is not None else {})}
         return web.Response(body=body, status=status, headers=headers)
 
-    def _render(self, name: str, english: bool, **values: object) -> bytes:
+    def _render(self, name: str, request: web.Request, english: bool, **values: object) -> bytes:
         page = self._templates.get_template(name)
+        others = [(name, text) for name, text in request.query.items() if name != "lang"]
         return page.render(
             say=ENGLISH if english else CHINESE,
             language="en" if english else "zh-CN",
-            other_language="zh" if english else "en",
+            other_language="zh-CN" if english else "en",
+            other_query="?" + urlencode([("lang", "zh" if english else "en"), *others]),
             laboratory=self._laboratory,
             style=f"{self.STYLE_PATH}?v={self._style_version}",
             **values,
@@ -153,22 +157,29 @@ def speaks_english(request: web.Request) -> bool:
     return prefers_english(request.headers.get("Accept-Language", ""))
 
 
-def view_of(found: Found, face: TemplateFace, english: bool) -> RecordView:
+def view_of(found: Found, face: TemplateFace, english: bool, alias: str) -> RecordView:
     """Everything that the page of a found identifier says, as plain text."""
     entry = found.entry
+    is_systems = entry.prefix.startswith("0.")
     name = next((attribute for attribute in face.attributes if attribute.name == _TITLE_ATTRIBUTE), None)
     named = next((value for value in found.values if name is not None and value.index == name.index), None)
     said = ENGLISH if english else CHINESE
-    name_zh = entry.enterprise or said["under_review"]
+    name_zh = entry.enterprise or ("" if is_systems else said["under_review"])
     name_en = entry.enterprise_en or name_zh
+    title = ", ".join(entry.text for entry in entries_of(named, name, english)) if named is not None else ""
+    if entry.prefix == PREFIX_SPACE:
+        title = f"{said['prefix']} {entry.suffix}"
     return RecordView(
         identifier=shown_text(entry.text),
-        title=", ".join(entry.text for entry in entries_of(named, name, english)) if named is not None else "",
+        title=shown_text(title),
         template=(face.title_en or face.title_zh) if english else face.title_zh,
         enterprise=name_en if english else name_zh,
         enterprise_other="" if name_en == name_zh else (name_zh if english else name_en),
+        alias_note=said["alias_of"].format(asked=shown_text(alias)) if alias else "",
         lines=tuple(lines_of(found.values, face, named, english)),
-        registered=moment(entry.registered_at),
+        own_lines=tuple(map(_shown_line, own_lines(found.values, english))),
+        is_systems=is_systems,
+        registered=moment(entry.registered_at) if entry.registered_at > _EPOCH else None,
         changed=moment(entry.updated_at) if entry.updated_at != entry.registered_at else None,
         record_path=record_path(entry),
         stale_minutes=None if found.age is None else int(found.age // 60),
@@ -176,20 +187,21 @@ def view_of(found: Found, face: TemplateFace, english: bool) -> RecordView:
 
 
 def lines_of(values: Record, face: TemplateFace, left_out: Value | None, english: bool) -> Iterator[Line]:
-    """The values in the template's order, then those it does not know; what is for machines only is left out."""
+    """The values in the template's order, then those it does not know; the Handle System's own are left out."""
     attributes = {attribute.index: attribute for attribute in face.attributes}
     place = {index: number for number, index in enumerate(attributes)}
     for value in sorted(values, key=lambda value: (place.get(value.index, len(place)), value.index)):
-        if value is left_out or fold(value.type).startswith("HS_"):
+        if value is left_out or is_handle_systems(value):
             continue
         attribute = attributes.get(value.index)
-        yield Line(title_of(attribute, value, english), entries_of(value, attribute, english))
+        entries = (*entries_of(value, attribute, english), *references(value, english))
+        yield _shown_line(Line(title_of(attribute, value, english), entries))
 
 
 def title_of(attribute: AttributeFace | None, value: Value, english: bool) -> str:
     """What a value is called: by its template, else by its type."""
     if attribute is None:
-        return shown_text(value.type)
+        return value.type
     return (attribute.title_en or attribute.title_zh) if english else attribute.title_zh
 
 
@@ -211,8 +223,12 @@ def entries_of(value: Value, attribute: AttributeFace | None, english: bool) -> 
             text = f"{text} {attribute.unit}"
         elif attribute is not None and attribute.kind == "file" and item.href is not None:
             text = f"{said['file']} {text[:15]}…"
-        entries.append(Item(shown_text(text), item.href))
+        entries.append(Item(text, item.href))
     return tuple(entries)
+
+
+def _shown_line(line: Line) -> Line:
+    return Line(shown_text(line.title), tuple(Item(shown_text(item.text), item.href) for item in line.entries))
 
 
 def shown_text(text: str) -> str:

@@ -1,15 +1,18 @@
-"""Which texts may become links or redirects: whole http and https addresses, and nothing else."""
+"""Which texts may become links or redirects: whole http and https addresses, and identifiers on this node's pages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from urllib.parse import quote, urlsplit
 
-from node.identifier import fold
+from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix
 from node.record import Value
+from resolver.answer import NotResponsible
+from resolver.names import PREFIX_SPACE, PrefixHandle, parse_name
 
 _LONGEST = 4096  # characters; longer addresses work in few programs
 _KEPT = "%/:?#[]@!$&'()*+,;=~-._"  # characters that mean something in an address (RFC 3986), and escapes
+_CLIMBS = re.compile(r"(?:^|/)(?:\.|%2[Ee]){1,2}(?:/|$)")  # a segment that browsers fold: . or .., also escaped
 
 
 def web_address(text: str) -> str | None:
@@ -29,12 +32,20 @@ def web_address(text: str) -> str | None:
     return quote(parts._replace(netloc=netloc).geturl(), safe=_KEPT)
 
 
-def first_address(values: Iterable[Value]) -> tuple[str, Value] | None:
-    """The first value of type URL that is a web address, with that address."""
-    for value in values:
-        if fold(value.type) == "URL" and (address := address_of(value)):
-            return address, value
-    return None
+def appended(text: str, suffix: str) -> str | None:
+    """As ``web_address`` of a text with a visitor's suffix behind it; ``None`` also when that leads elsewhere.
+
+    Whoever writes a link chooses the suffix, so it may neither change the host (``https://a.example`` with
+    ``.evil.example``) nor climb out of the path.
+    """
+    address, joined = web_address(text), web_address(text + suffix)
+    if address is None or joined is None or urlsplit(joined).netloc != urlsplit(address).netloc:
+        return None
+    if not {"?", "#"} & set(text):
+        path = re.split(r"[?#]", suffix, maxsplit=1)[0]
+        if _CLIMBS.search(text[text.rfind("/") :] + path):
+            return None
+    return joined
 
 
 def address_of(value: Value) -> str | None:
@@ -43,3 +54,19 @@ def address_of(value: Value) -> str | None:
         return web_address(value.data.decode("utf-8"))
     except UnicodeDecodeError:
         return None
+
+
+def page_of(handle: str) -> str | None:
+    """This node's page of an identifier or prefix handle, wherever it is registered; ``None`` for anything else."""
+    if "/" not in handle:
+        return None
+    try:
+        name = parse_name(handle)
+    except (InvalidIdentifier, InvalidPrefix, InvalidSuffix, NotResponsible):
+        return None
+    if isinstance(name, PrefixHandle):
+        return f"/{PREFIX_SPACE}/{name.prefix.text}"
+    if isinstance(name, Identifier):
+        # Slashes are escaped too: browsers fold "a/../b" before they ask.
+        return f"/{name.prefix.text}/{quote(name.suffix, safe='')}"
+    return None

@@ -92,8 +92,9 @@ async def test_refusals_for_programs_have_their_codes(front: Front, pump: str) -
         ("88.101.1/none", 404, 100),
         ("88.999.1/x", 400, 301),
         ("88.101.1/", 400, 102),
-        ("99.1/x", 400, 102),
-        ("favicon.ico/x", 400, 102),
+        ("88.1_1/x", 400, 102),
+        ("99.1/x", 400, 301),
+        ("favicon.ico/x", 400, 301),
     ]
     for path, status, code in refused:
         for headers in (PROGRAM, {}):

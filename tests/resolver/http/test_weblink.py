@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.http.weblink import address_of, first_address, web_address
+from resolver.http.weblink import address_of, appended, page_of, web_address
 from tests.support.shelf import values
 
 HOSTILE = [
@@ -68,15 +69,75 @@ def test_an_address_never_ends_a_header_or_an_attribute(text: str) -> None:
     assert address is None or '"' not in address
 
 
-def test_the_first_usable_address_counts() -> None:
-    record = values(
-        (1, "URL", "javascript:alert(1)"),
-        (2, "DESC", "https://not-a-url-value.example/"),
-        (3, "url", "https://a.example/"),
-        (4, "URL", "https://b.example/"),
-    )
-    first = first_address(record)
-    assert first is not None
-    assert first == ("https://a.example/", record[2])
-    assert first_address(record[:2]) is None
+def test_a_value_that_is_no_text_has_no_address() -> None:
+    assert address_of(values((1, "URL", "https://a.example/"))[0]) == "https://a.example/"
     assert address_of(values((1, "URL", b"\xff\xfe"))[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "address"),
+    [
+        ("https://a.example/", "p/q?r=1#s", "https://a.example/p/q?r=1#s"),
+        ("https://a.example", "/p", "https://a.example/p"),
+        ("https://a.example", "?x=1", "https://a.example?x=1"),
+        ("https://a.example/r?", "id=../x", "https://a.example/r?id=../x"),
+        ("https://a.example/r?id=", "水 泵"[:1], "https://a.example/r?id=%E6%B0%B4"),
+        ("https://a.example/p", ".html", "https://a.example/p.html"),
+        ("https://a.example/p#", "/../x", "https://a.example/p#/../x"),
+    ],
+)
+def test_a_suffix_is_put_behind_an_address(text: str, suffix: str, address: str) -> None:
+    assert appended(text, suffix) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix"),
+    [
+        ("https://a.example", ".evil.example/"),
+        ("https://a.example", "@evil.example/"),
+        ("https://a.example", ":80@evil.example/"),
+        ("https://a.example", ":8443/"),
+        ("https://a.example", "\\@evil.example"),
+        ("https://a.example/shop/", "../"),
+        ("https://a.example/shop/", "..%2f../x/../../y"),
+        ("https://a.example/shop/", "x/%2E%2e/y"),
+        ("https://a.example/shop/", "x/.%2E?y"),
+        ("https://a.example/shop/.", "./evil"),
+        ("https://a.example/", "\r\nSet-Cookie: a=b"),
+        ("https://a.example/", "a b"),
+        ("https://a.example/", "\x00"),
+        ("https://a.example/", "x" * 5000),
+        ("javascript:alert(1)//", "https://a.example/"),
+        ("", "https://evil.example/"),
+        ("https:", "//evil.example/"),
+    ],
+)
+def test_a_suffix_never_leads_elsewhere(text: str, suffix: str) -> None:
+    assert appended(text, suffix) is None
+
+
+@given(st.sampled_from(["https://a.example", "https://a.example/p", "http://a.example:81/p?q="]), st.text())
+def test_whatever_is_appended_the_host_stays(text: str, suffix: str) -> None:
+    joined = appended(text, suffix)
+    assert joined is None or urlsplit(joined).netloc == urlsplit(text).netloc
+
+
+@pytest.mark.parametrize(
+    ("handle", "path"),
+    [
+        ("88.101.1/a/../b", "/88.101.1/a%2F..%2Fb"),
+        ("0.NA/88.101.1", "/0.NA/88.101.1"),
+        ("0.na/88.101.1", "/0.NA/88.101.1"),
+        ("88.101.1.7/x", "/88.101.1.7/x"),
+        ("88.101.1/<b>", "/88.101.1/%3Cb%3E"),
+        ("88.101.1", None),
+        ("10.1000/1", None),
+        ("0.NA/0.NA", None),
+        ("0.SITE/status", None),
+        ("javascript:alert(1)//x", None),
+        ("//evil.example/x", None),
+        ("88.101.1/", None),
+    ],
+)
+def test_only_what_this_node_has_pages_of_becomes_a_link(handle: str, path: str | None) -> None:
+    assert page_of(handle) == path
