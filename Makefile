@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external check soak model bench-import bench-register bench-search test-million lock clean
+.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -38,6 +38,9 @@ soak: .venv/test ## kill -9 rounds during a 200,000-row import
 model: .venv/test ## 500 sequences of 50 acts over HTTP against a dictionary
 	@$(BIN)/python -m pytest tests/system/test_model.py --sequences 500 --acts 50 $(ARGS)
 
+fuzz: .venv/test ## a million damaged messages of the Handle protocol through codec and desk
+	@$(BIN)/python -m pytest tests/resolver/handle/test_fuzz.py --frames 1000000 $(ARGS)
+
 bench-import: .venv/test ## a generated million rows in every format, beside a raw COPY; ARGS='--rows N --formats csv xlsx'
 	@$(BIN)/python -m loadtest.bench_import $(ARGS)
 
@@ -46,6 +49,9 @@ bench-register: .venv/test ## single registrations over keep-alive HTTP; ARGS='-
 
 bench-search: .venv/test ## searches among 2,000,000 identifiers: first page, tenth page, count; ARGS='--rows N'
 	@$(BIN)/python -m loadtest.bench_search $(ARGS)
+
+bench-handle: .venv/test ## the native protocol beside a C program that only echoes; ARGS='--parts cost proofs idle'
+	@$(BIN)/python -m loadtest.bench_handle $(ARGS)
 
 lock: ## new requirements.lock and requirements-test.lock (needs uv on the PATH)
 	uv pip compile pyproject.toml requirements/build.in --python-version 3.11 --universal --generate-hashes \

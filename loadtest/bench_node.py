@@ -65,7 +65,7 @@ async def ground() -> AsyncIterator[Ground]:
     with tempfile.TemporaryDirectory(prefix="biaoshi-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        async with Stage(folder / "node", _free_port(), _free_port()).set_up(node_running) as scene:
+        async with Stage(folder / "node", *(free_port() for _ in range(4))).set_up(node_running) as scene:
             sample = enterprises()[0]
             admin = await signed_in(scene.client, "admin", scene.state.administrator_password)
             cast = Cast(admin, await make_reviewer(scene.client, admin, scene.state), lambda _words: None)
@@ -130,6 +130,7 @@ def _with_descendants(pids: list[int]) -> list[int]:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
     with bind("127.0.0.1", 0) as probe:
         return int(probe.getsockname()[1])

@@ -1,7 +1,7 @@
 """The ``biaoshi`` command: one verb each, thin, errors as one sentence with a status code.
 
-This file and ``node/serve.py`` are the only ones of ``node`` that look up. Heavy parts are imported where a verb
-needs them, so that ``biaoshi --help`` answers at once.
+This file, ``node/serve.py`` and ``node/worker.py`` are the only ones of ``node`` that look up. Heavy parts are
+imported where a verb needs them, so that ``biaoshi --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from node import __version__, config
+from node.admin_key_command import admin_key_app
 from node.batch_command import batch_app
 from node.errors import NodeError
+from node.keygen_command import keygen
 from node.log import configure
+from node.resolve_command import resolve, whois
 from node.terminal import LOCAL_NODE, ServerOption, TokenOption, err, out, run
 
 app = typer.Typer(
@@ -28,6 +32,9 @@ app = typer.Typer(
     help="工业互联网标识解析二级节点 · secondary node for industrial-internet identifier resolution",
 )  # fmt: skip
 app.add_typer(batch_app, name="batch")
+app.command("keygen")(keygen)
+app.command("resolve")(resolve)
+app.command("whois")(whois)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="配置文件 · TOML settings file")]
 
@@ -57,6 +64,22 @@ def _settings(path: Path | None) -> config.Settings:
         raise typer.Exit(1) from None
 
 
+@asynccontextmanager
+async def _admin_keys(config_file: Path | None) -> AsyncIterator[Any]:
+    settings = _settings(config_file)
+    from node.child import utc_now
+    from node.identifier import Prefix
+    from node.serve import database_of_running_node
+    from registry.handle.admin_keys import opened
+
+    node_prefix = Prefix.parse(settings.node.prefix)
+    async with database_of_running_node(settings) as url, opened(url, utc_now, node_prefix) as keys:
+        yield keys
+
+
+app.add_typer(admin_key_app(_admin_keys), name="admin-key")
+
+
 @app.command()
 def version() -> None:
     """版本 · the version."""
@@ -75,12 +98,16 @@ def serve(
     config_file: ConfigOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="工作进程数 · worker processes")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="HTTP 端口 · HTTP port")] = None,
+    https_port: Annotated[int | None, typer.Option(min=1, max=65535, help="HTTPS 端口 · HTTPS port")] = None,
+    handle_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Handle 端口 · Handle port")] = None,
     laboratory: Annotated[bool, typer.Option("--laboratory", help="实验节点（不可撤销）· a laboratory node")] = False,
 ) -> None:
     """运行节点 · run the node."""
     for name, given in (
         ("BIAOSHI_NODE_WORKERS", workers),
         ("BIAOSHI_HTTP_PORT", port),
+        ("BIAOSHI_HTTPS_PORT", https_port),
+        ("BIAOSHI_HANDLE_PORT", handle_port),
         ("BIAOSHI_NODE_LABORATORY", "true" if laboratory else None),
     ):
         if given is not None:
@@ -98,6 +125,9 @@ def serve(
                 out.print(f"密码（只显示这一次）· password, shown this once: {started.administrator_password}",
                           markup=False, highlight=False)  # fmt: skip
             out.print(f"节点已启动 · the node runs: {started.url}", highlight=False)
+            if started.handle_address:
+                host, number = started.handle_address
+                out.print(f"Handle (TCP, UDP): {host}:{number}", highlight=False)
             await until_told_to_stop()
 
     run(work())
@@ -111,23 +141,26 @@ def demo(
     directory: Annotated[Path | None, typer.Option(help="数据目录 · data directory")] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     national_port: Annotated[int, typer.Option(min=1, max=65535)] = 8900,
+    https_port: Annotated[int, typer.Option(min=1, max=65535)] = 8443,
+    handle_port: Annotated[int, typer.Option(min=1, max=65535)] = 2641,
 ) -> None:
     """完整演示：真实产品注册、解析、上报 · the whole node with real products."""
     configure("warning")
 
     from loadtest.hammer import resolve_many
+    from node.demo.shown import shown
     from node.demo.stage import Stage
     from node.demo.story import Table as DemoTable
     from node.serve import node_running
     from node.supervisor import until_told_to_stop
 
-    stage = Stage(directory or config.data_home() / "demo", http_port, national_port)
+    stage = Stage(directory or config.data_home() / "demo", http_port, national_port, https_port, handle_port)
 
     async def hammer(identifiers: Any, total: int) -> Any:
         return await resolve_many("127.0.0.1", http_port, identifiers, total=total)
 
     def show(table: DemoTable) -> None:
-        out.print(_demo_table(table))
+        out.print(shown(table))
         for name, address in table.addresses.items():
             out.print(f"{name}: {address}", markup=False, highlight=False, soft_wrap=True)
         if json_file is not None:
@@ -147,22 +180,6 @@ def demo(
         return 1 if table.errors else 0
 
     raise typer.Exit(run(work()))
-
-
-def _demo_table(table: Any) -> Table:
-    shown = Table(title="实验数据 · laboratory data", show_header=False)
-    for zh, en, value in (
-        ("企业", "enterprises", f"{table.enterprises:,}"),
-        ("前缀", "prefixes", f"{table.prefixes:,}"),
-        ("注册标识", "registered", f"{table.registered:,}"),
-        ("驳回行", "rejected", f"{table.rejected:,}"),
-        ("解析", "resolved", f"{table.resolved:,}"),
-        ("错误", "errors", f"{table.errors:,}"),
-        ("解析延迟", "latency", f"p50 {table.p50_ms} ms · p99 {table.p99_ms} ms"),
-        ("用时", "seconds", f"{table.seconds}"),
-    ):
-        shown.add_row(f"{zh} {en}", value)
-    return shown
 
 
 @app.command("import")

@@ -31,3 +31,13 @@ def test_rows_of_a_workbook_are_sent_both_ways_and_beside_them_a_copy() -> None:
     assert re.findall(r"^(xlsx\s+.*?|COPY)\s+300 ", told, re.MULTILINE) == [
         "xlsx     biaoshi import", "xlsx     plain HTTP", "COPY",
     ]  # fmt: skip
+
+
+def test_every_way_to_ask_by_the_native_protocol_is_measured() -> None:
+    told = printed(
+        "loadtest.bench_handle", "--parts", "cost", "idle", "--questions", "600", "--rounds", "1", "--idle", "20"
+    )
+    ways = re.findall(r"^(udp|tcp) (remembered|looked up), (1|16) under way +([\d.]+)", told, re.MULTILINE)
+    assert len({way[:3] for way in ways}) == 8
+    assert all(float(way[3]) > 0 for way in ways)
+    assert "20 idle connections" in told

@@ -1,0 +1,257 @@
+"""What a resolution over the native protocol costs the node, beside a server in C that does nothing at all.
+
+A real node (``loadtest/bench_node.py``) is asked by UDP and TCP, one question at a time and pipelined, for
+identifiers that its workers remember and for such that they have to look up. In the same round a C program
+(``echo.c``) takes questions and gives answers of the same sizes. CPU is that of the server processes by the kernel's
+own account in nanoseconds; the tables show medians of the rounds. Then: how long resolutions take while somebody
+fails to prove who he is, and what idle connections cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import json
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from loadtest.bench_node import Ground, free_port, ground
+from loadtest.handle_load import Load, by_tcp, by_udp, question
+from loadtest.handle_siege import Impostor, Round, bad_proof, cheap_refusal, laid
+from loadtest.sender import send
+
+_PARTS = ("cost", "proofs", "idle")
+_SOURCE = Path(__file__).with_name("echo.c")
+_HOT = 500  # identifiers that are asked for again and again
+_PIPELINED = 16
+_COLD = 20  # times fewer questions where each is looked up
+_SIEGE_RATE = 500.0
+_LADEN_SECONDS = 4.0
+
+
+class Way(NamedTuple):
+    """How is asked, and by how many questions at once."""
+
+    transport: str
+    window: int
+    remembered: bool
+
+    @property
+    def ask(self) -> Callable[..., Load]:
+        return by_udp if self.transport == "udp" else by_tcp
+
+    def __str__(self) -> str:
+        return f"{self.transport} {'remembered' if self.remembered else 'looked up'}, {self.window} under way"
+
+
+_WAYS = [
+    Way(transport, window, remembered)
+    for remembered in (True, False)
+    for transport in ("udp", "tcp")
+    for window in (1, _PIPELINED)
+]
+
+
+async def bench(parts: Sequence[str], questions: int, rounds: int, idle: int) -> None:
+    """Run the parts and print their tables. Exits when an answer was not as it must be."""
+    cold = questions // _COLD
+    async with ground() as place:
+        await asyncio.to_thread(_register, place, _HOT + rounds * cold * sum(not way.remembered for way in _WAYS))
+        if "cost" in parts:
+            await asyncio.to_thread(_cost, place, questions, cold, rounds)
+        if "proofs" in parts:
+            await asyncio.to_thread(_proofs, place, rounds)
+        if "idle" in parts:
+            await asyncio.to_thread(_idle, place, idle)
+
+
+def _register(place: Ground, rows: int) -> None:
+    file = place.folder / "identifiers.ndjson"
+    with file.open("w") as lines:
+        lines.writelines(json.dumps({"suffix": _suffix(number), "name": "离心泵"}) + "\n" for number in range(rows))
+    node = urlsplit(place.scene.url)
+    path = f"/v1/batches?{urlencode({'prefix': place.prefix, 'template': 'pump'})}"
+    headers = {
+        "Authorization": f"Bearer {place.token}",
+        "Content-Type": "application/x-ndjson",
+        "Idempotency-Key": "bench-handle",
+    }
+    status, content = send(str(node.hostname), node.port or 0, path, headers, file)
+    if status >= 300 or json.loads(content)["registered"] != rows:
+        raise SystemExit(f"{rows} identifiers to ask for were not registered: {content[:500].decode()}")
+
+
+def _suffix(number: int) -> str:
+    return f"H-{number:08d}"
+
+
+# What a resolution costs ---------------------------------------------------------------------------
+
+
+def _cost(place: Ground, questions: int, cold: int, rounds: int) -> None:
+    address = place.scene.handle_address
+    numbers, unseen = itertools.count(1), itertools.count(_HOT)
+    hot = [f"{place.prefix}/{_suffix(number)}" for number in range(_HOT)]
+    node: dict[Way, list[float]] = defaultdict(list)
+    echo: dict[Way, list[float]] = defaultdict(list)
+    rates: dict[Way, list[float]] = defaultdict(list)
+    with _compiled() as program:
+        for _, way in itertools.product(range(rounds), _WAYS):
+            handles = (
+                itertools.islice(itertools.cycle(hot), questions)
+                if way.remembered
+                else (f"{place.prefix}/{_suffix(next(unseen))}" for _ in range(cold))
+            )
+            asked = [question(handle, next(numbers)) for handle in handles]
+            if way.remembered:
+                way.ask(address, asked[:_HOT], _PIPELINED)
+            began = time.perf_counter()
+            spent, load = _spent(place.processes["worker"], lambda: way.ask(address, asked, way.window))  # noqa: B023
+            rates[way].append(len(asked) / (time.perf_counter() - began))
+            node[way].append(spent / len(asked))
+            if program is not None:
+                echo[way].append(_echoed(program, way, asked, load.answer_bytes) / len(asked))
+    print(f"{'':<28}{'node µs':>9}{'C echo µs':>11}{'ratio':>7}{'answers/s':>11}   (CPU of the server a question)")
+    for way in _WAYS:
+        own, rate = median(node[way]), median(rates[way])
+        least = f"{median(echo[way]):>11.1f}{own / median(echo[way]):>7.1f}" if way in echo else f"{'-':>11}{'-':>7}"
+        print(f"{way!s:<28}{own:>9.1f}{least}{rate:>11,.0f}", flush=True)
+    if not echo:
+        print("no C compiler (cc) here: the least that it could cost was not measured")
+
+
+def _spent(pids: Sequence[int], work: Callable[[], Load]) -> tuple[float, Load]:
+    """CPU of the processes in µs while the work was done, and what came of it."""
+    before = _cpu(pids)
+    load = work()
+    return _cpu(pids) - before, load
+
+
+def _cpu(pids: Sequence[int]) -> float:
+    """µs on a processor so far, all threads."""
+    return sum(
+        int(thread.read_text().split()[0]) / 1000
+        for pid in pids
+        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
+    )
+
+
+@contextlib.contextmanager
+def _compiled() -> Iterator[Path | None]:
+    compiler = shutil.which("cc")
+    with tempfile.TemporaryDirectory(prefix="biaoshi-echo-") as folder:
+        program = Path(folder) / "echo"
+        if compiler is not None:
+            subprocess.run([compiler, "-O2", "-o", program, _SOURCE], check=True)
+        yield program if compiler is not None else None
+
+
+def _echoed(program: Path, way: Way, asked: Sequence[bytes], answer_bytes: int) -> float:
+    """CPU of the C program in µs for the same questions, which it answers without looking at them."""
+    port = free_port()
+    command: list[str] = [str(program), way.transport, str(port), str(len(asked[0])), str(answer_bytes)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None, "it is a pipe"
+            server.stdout.readline()
+            address = "127.0.0.1", port
+            return _spent([server.pid], lambda: way.ask(address, asked, way.window, blind=answer_bytes))[0]
+        finally:
+            server.kill()
+
+
+# What others suffer from failing proofs ------------------------------------------------------------
+
+
+def _proofs(place: Ground, rounds: int) -> None:
+    prefix_handle = f"0.NA/{place.prefix}"
+    _add_key(place)
+    sieges: dict[str, Round] = {
+        "cheap refusals": cheap_refusal,
+        "failing proofs": bad_proof(prefix_handle),
+    }
+    p99: dict[str, list[float]] = defaultdict(list)
+    rates: dict[str, list[float]] = defaultdict(list)
+    codes: dict[str, dict[int, int]] = {}
+    address = place.scene.handle_address
+    asked = [question(f"{place.prefix}/{_suffix(number)}", number + 1) for number in range(_HOT)]
+    by_udp(address, asked, _PIPELINED)
+    for _, (name, each) in itertools.product(range(rounds), sieges.items()):
+        waits: list[float] = []
+        began = time.perf_counter()
+        with laid(address, each, Impostor(prefix_handle, 300), _SIEGE_RATE) as siege:
+            while time.perf_counter() - began < _LADEN_SECONDS:
+                waits += by_udp(address, asked, 1).waits
+        rates[name].append(siege.rounds / (time.perf_counter() - began))
+        p99[name].append(quantiles(waits, n=100)[98] * 1000)
+        codes[name] = dict(siege.codes)
+    print(f"\n{'resolutions during':<28}{'rounds/s':>9}{'p99 ms':>9}   codes of the last round")
+    for name in sieges:
+        print(f"{name:<28}{median(rates[name]):>9,.0f}{median(p99[name]):>9.2f}   {codes[name]}", flush=True)
+    cheap, failing = (median(p99[name]) for name in sieges)
+    print(f"{'ratio':<28}{'':>9}{failing / cheap:>9.2f}")
+
+
+def _add_key(place: Ground) -> None:
+    """The impostor says to be somebody who exists."""
+    file = place.folder / "secret"
+    file.write_bytes(b"a secret of the bench")
+    command = [sys.executable, "-m", "node.cli", "admin-key", "add", "--prefix", place.prefix, "--index", "300"]
+    subprocess.run(
+        [*command, "--secret-file", str(file), "--config", str(place.scene.config_file)],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+# What idle connections cost -----------------------------------------------------------------------
+
+
+def _idle(place: Ground, connections: int) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, connections + 1000), most))
+    asked = question(f"{place.prefix}/{_suffix(0)}", 1)
+    pids = place.processes["worker"]
+    by_tcp(place.scene.handle_address, [asked] * 100, 1)
+    before = _resident(pids)
+    with contextlib.ExitStack() as stack:
+        for _ in range(connections):
+            one = stack.enter_context(socket.create_connection(place.scene.handle_address, 10))
+            one.sendall(asked)
+            if not one.recv(4096):
+                raise SystemExit("a connection was turned away")
+        grown = _resident(pids) - before
+    print(f"\n{connections:,} idle connections that asked once: {grown:.1f} MB in all workers")
+
+
+def _resident(pids: Sequence[int]) -> float:
+    """MB."""
+    found = (Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0] for pid in pids)
+    return sum(int(kilobytes) for kilobytes in found) / 1024
+
+
+def main() -> None:
+    """``python -m loadtest.bench_handle [--parts …] [--questions N] [--rounds N] [--idle N]``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, default=_PARTS)
+    parser.add_argument("--questions", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--idle", type=int, default=5_000)
+    told = parser.parse_args()
+    asyncio.run(bench(told.parts, told.questions, told.rounds, told.idle))
+
+
+if __name__ == "__main__":
+    main()
