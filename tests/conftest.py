@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,10 @@ from node import embedded
 from node.database import Pool, open_pool
 from node.migrate import migrate
 
-# What a test database need not do is survive a power cut.
+# What a test database need not do is survive a power cut; where there is plenty of memory it stands in memory, for a
+# clone is made in a tenth of the time there.
+_IN_MEMORY = Path("/dev/shm")
+_PLENTY = 8 << 30
 _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 
@@ -30,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=20_000, help="rows of each import that is killed")
     parser.addoption("--rounds", type=int, default=10, help="kill -9 rounds")
     parser.addoption("--sequences", type=int, default=20, help="sequences of acts against the dictionary model")
+    parser.addoption("--frames", type=int, default=50_000, help="damaged messages of the Handle protocol")
     parser.addoption("--acts", type=int, default=30, help="acts of each sequence")
 
 
@@ -40,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.database)
 
 
+def quick_folder() -> str | None:
+    """Where a server of the tests keeps its data; ``None`` is the usual place of temporary files."""
+    roomy = _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free >= _PLENTY
+    return str(_IN_MEMORY) if roomy else None
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[Callable[[str], str]]:
     """A function from a database's name to its URL on the server under test."""
@@ -48,7 +59,10 @@ def server_url() -> Iterator[Callable[[str], str]]:
         parts = urlsplit(external)
         yield lambda name: urlunsplit(parts._replace(path=f"/{name}"))
         return
-    with tempfile.TemporaryDirectory(prefix="biaoshi-test-") as folder, asyncio.Runner() as runner:
+    with (
+        tempfile.TemporaryDirectory(prefix="biaoshi-test-", dir=quick_folder()) as folder,
+        asyncio.Runner() as runner,
+    ):
         Path(folder).chmod(0o755)
         running = embedded.start(Path(folder) / "pg", settings=_QUICK)
         server = runner.run(running.__aenter__())

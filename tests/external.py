@@ -14,10 +14,14 @@ from pathlib import Path
 
 from node import embedded
 from node.embedded_runtime import Runtime
+from tests.conftest import quick_folder
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
-# Generated requests and whole stories ask the node more than the database: the embedded server is enough for them.
-ELSEWHERE = ("--ignore=tests/registry/api/test_contract.py", "--ignore=tests/system")
+# Generated requests, whole stories and the native protocol ask the node more than the database: the embedded server
+# is enough for them.
+ELSEWHERE = (
+    "--ignore=tests/registry/api/test_contract.py", "--ignore=tests/resolver/handle", "--ignore=tests/system",
+)  # fmt: skip
 
 
 async def main() -> int:
@@ -25,7 +29,7 @@ async def main() -> int:
     if not (BINARIES / "postgres").exists():
         print("PostgreSQL 15 is missing: apt install postgresql-15", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="biaoshi-external-") as folder:
+    with tempfile.TemporaryDirectory(prefix="biaoshi-external-", dir=quick_folder()) as folder:
         Path(folder).chmod(0o755)
         quick = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
         async with embedded.start(Path(folder) / "pg", Runtime.at(BINARIES), settings=quick) as server:
