@@ -6,10 +6,7 @@ made from whatever key lies there, so of two processes that start at once both e
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from node.errors import Malformed
+from node.whole_file import put_once
 
 _LIFE = timedelta(days=3650)
 _CLOCKS_APART = timedelta(days=1)
@@ -53,9 +51,9 @@ def own_pair(directory: Path, name: str, hosts: Sequence[str], at: datetime) -> 
         if not pair.key.exists():
             key = ec.generate_private_key(ec.SECP256R1())
             directory.mkdir(parents=True, exist_ok=True)
-            _put(pair.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+            put_once(pair.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
         if not pair.certificate.exists():
-            _put(pair.certificate, _certificate(pair.key.read_bytes(), name, hosts, at), 0o644)
+            put_once(pair.certificate, _certificate(pair.key.read_bytes(), name, hosts, at), 0o644)
     except (OSError, ValueError, TypeError) as error:
         detail = f"no certificate can be made in {directory}: {error}"
         raise CertificateNotMade(detail, directory=str(directory)) from error
@@ -102,17 +100,3 @@ def _names(hosts: Sequence[str]) -> list[x509.GeneralName]:
         if not address.is_unspecified:
             names.append(x509.IPAddress(address))
     return names
-
-
-def _put(file: Path, content: bytes, mode: int) -> None:
-    """Write a file that is there as a whole or not at all; one that is there already stays."""
-    unfinished = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)

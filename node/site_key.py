@@ -5,9 +5,6 @@ Made once, at the first start, in a file that only its owner may read; every pro
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -20,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from node.errors import Malformed
 from node.handle_data import RsaPublicKey, encode_public_key
+from node.whole_file import put_once
 
 KEY_BITS = 2048
 """Handle.Net's clients check signatures of any length; longer keys cost each signed answer four times as much."""
@@ -64,14 +62,4 @@ def _make(file: Path) -> None:
     key = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(pem)
-            out.flush()
-            os.fsync(out.fileno())
-        # A link never replaces: of two nodes that start at once, one makes the key and both load it.
-        with contextlib.suppress(FileExistsError):
-            os.link(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    put_once(file, pem, 0o600)
