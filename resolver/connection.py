@@ -21,7 +21,7 @@ log = structlog.get_logger("resolver")
 _PAUSE = 0.2  # seconds between attempts to connect
 
 # A look-up finds each row by its key. Plans made before the tables were filled and analysed would scan them.
-_SESSION = {
+SESSION = {
     "role": "biaoshi_reader",
     "application_name": "biaoshi resolver",
     "default_transaction_read_only": "on",
@@ -88,7 +88,7 @@ class ReaderConnection:
         return rows
 
     async def _connect(self, seconds: float) -> Connection:
-        return await asyncpg.connect(self._url, timeout=seconds, server_settings=_SESSION)
+        return await asyncpg.connect(self._url, timeout=seconds, server_settings=SESSION)
 
     async def _mend(self) -> None:
         while True:
