@@ -29,12 +29,14 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from loadtest.bench_node import Ground, free_port, ground
+from loadtest.corpus import write_ndjson
 from loadtest.handle_load import Load, by_tcp, by_udp, question
 from loadtest.handle_siege import Impostor, Round, bad_proof, cheap_refusal, laid
 from loadtest.sender import send
 
 _PARTS = ("cost", "proofs", "idle")
 _SOURCE = Path(__file__).with_name("echo.c")
+_MARKER = "H"
 _HOT = 500  # identifiers that are asked for again and again
 _PIPELINED = 16
 _COLD = 20  # times fewer questions where each is looked up
@@ -80,8 +82,7 @@ async def bench(parts: Sequence[str], questions: int, rounds: int, idle: int) ->
 
 def _register(place: Ground, rows: int) -> None:
     file = place.folder / "identifiers.ndjson"
-    with file.open("w") as lines:
-        lines.writelines(json.dumps({"suffix": _suffix(number), "name": "离心泵"}) + "\n" for number in range(rows))
+    write_ndjson(file, rows, marker=_MARKER)
     node = urlsplit(place.scene.url)
     path = f"/v1/batches?{urlencode({'prefix': place.prefix, 'template': 'pump'})}"
     headers = {
@@ -95,7 +96,7 @@ def _register(place: Ground, rows: int) -> None:
 
 
 def _suffix(number: int) -> str:
-    return f"H-{number:08d}"
+    return f"{_MARKER}-{number:09d}"
 
 
 # What a resolution costs ---------------------------------------------------------------------------
@@ -124,6 +125,7 @@ def _cost(place: Ground, questions: int, cold: int, rounds: int) -> None:
             node[way].append(spent / len(asked))
             if program is not None:
                 echo[way].append(_echoed(program, way, asked, load.answer_bytes) / len(asked))
+    print(f"{len(asked[0])} bytes asked, {load.answer_bytes} answered")
     print(f"{'':<28}{'node µs':>9}{'C echo µs':>11}{'ratio':>7}{'answers/s':>11}   (CPU of the server a question)")
     for way in _WAYS:
         own, rate = median(node[way]), median(rates[way])
