@@ -14,9 +14,7 @@ from registry.batches.store import Settled
 from registry.coding.rules import StoredCodingRule
 from registry.coding.serials import check_rule, with_suffixes
 from registry.files.files import missing_files
-from registry.identifiers.state import IdentifierState
-from registry.identifiers.writing import SQL as WRITING
-from registry.identifiers.writing import Taken, same_values, write_new
+from registry.identifiers.writing import Taken, weigh_new, write_new
 from registry.mappings.mapping import SUFFIX, Mapped, Mapping, objects_by_name
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Rejection
@@ -160,39 +158,14 @@ class RowRegistrations:
     async def weigh(self, connection: Connection, grant: PrefixGrant, chunk: Chunk, at: datetime) -> Weighing:  # noqa: ARG002 - the chunk's own
         ready = await self._ready(connection, grant, chunk)
         template_id = self._stored.template_id
-        weighing = Weighing(rejections=ready.rejections)
-        standing = {
-            found["suffix_key"]: found
-            for found in await connection.fetch(WRITING["find_taken"], grant.prefix_id, list(ready.origins))
-        }
-        holders = await self._holders(connection, grant, ready.entries)
+        outcome = await weigh_new(connection, grant, template_id, ready.entries)
+        taken, standing = {one.entry.suffix_key for one in outcome.taken}, set(outcome.standing)
+        weighing = Weighing(rejections=[*ready.rejections, *(self._refused(ready, one) for one in outcome.taken)])
         for entry in ready.entries:
-            row, found = ready.origins[entry.suffix_key], standing.get(entry.suffix_key)
-            claims = [(template_id, side.index, side.value) for side in entry.side if side.unique]
-            lost = next((claim for claim in claims if holders.get(claim, entry.suffix_key) != entry.suffix_key), None)
-            verdict = Verdict.REGISTER
-            if lost is not None:
-                weighing.rejections.append(rejected(row, Code.VALUE_TAKEN.fault(self._names.get(lost[1]))))
-                continue
-            if found is not None and found["state"] != IdentifierState.DELETED:
-                if found["template_id"] != template_id or not same_values(found["record"], entry.record):
-                    weighing.rejections.append(rejected(row, Code.IDENTIFIER_EXISTS.fault(SUFFIX)))
-                    continue
-                verdict = Verdict.UNCHANGED
-            holders.update(dict.fromkeys(claims, entry.suffix_key))
-            weighing.rows.append(
-                Weighed(row, entry.suffix, entry.suffix_key, verdict, template_id, entry.record, claims)
-            )
+            key = entry.suffix_key
+            if key not in taken:
+                claims = [(template_id, side.index, side.value) for side in entry.side if side.unique]
+                verdict = Verdict.UNCHANGED if key in standing else Verdict.REGISTER
+                row = ready.origins[key]
+                weighing.rows.append(Weighed(row, entry.suffix, key, verdict, template_id, entry.record, claims))
         return weighing
-
-    async def _holders(
-        self, connection: Connection, grant: PrefixGrant, entries: Sequence[Entry]
-    ) -> dict[tuple[int, int, str], str]:
-        """Who has the unique values of these entries now."""
-        wanted = sorted({(side.index, side.value) for entry in entries for side in entry.side if side.unique})
-        if not wanted:
-            return {}
-        template_id = self._stored.template_id
-        indexes, values = zip(*wanted, strict=True)
-        found = await connection.fetch(WRITING["find_taken_values"], grant.prefix_id, template_id, indexes, values)
-        return {(template_id, one["attribute_index"], one["value"]): one["suffix_key"] for one in found}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -46,6 +46,9 @@ class Signature:
     at: datetime
     batch_id: UUID | None
 
+
+_NOBODY = Signature(UUID(int=0), Interface.V1, datetime.min.replace(tzinfo=UTC), batch_id=None)
+"""For rows that are weighed and not written."""
 
 # Plain tuples, for there is one of each to every row of a bulk registration.
 Signed = tuple[Entry, Signature]
@@ -129,6 +132,15 @@ async def write_fresh(connection: Connection, grant: PrefixGrant, template_id: i
     """
     await _Writer(connection, grant, template_id).write([(entry, by, 1, None, None) for entry, by in rows])
     return Outcome(registered=len(rows))
+
+
+async def weigh_new(connection: Connection, grant: PrefixGrant, template_id: int, rows: list[Entry]) -> Outcome:
+    """What ``write_new`` would make of the rows now, without writing anything."""
+    outcome = Outcome()
+    signed = list(zip(rows, repeat(_NOBODY)))
+    fresh, deleted = await _Writer(connection, grant, template_id).sort_out(signed, outcome)
+    outcome.registered = len(fresh) + len(deleted)
+    return outcome
 
 
 async def report_changes(
@@ -249,6 +261,14 @@ class _Writer:
 
         Raises asyncpg's ``UniqueViolationError`` and ``_Overtaken`` when others are writing the same.
         """
+        fresh, deleted = await self.sort_out(rows, outcome)
+        revived = await self._revive(deleted)
+        await self.write([(entry, by, 1, None, None) for entry, by in fresh], revived)
+        outcome.registered = len(fresh) + len(revived)
+        outcome.revived.update((entry.suffix_key, version) for entry, _, version, _, _ in revived)
+
+    async def sort_out(self, rows: list[Signed], outcome: Outcome) -> tuple[list[Signed], list[Signed]]:
+        """The rows whose identifiers never stood, and those whose were deleted; ``outcome`` gets the others."""
         rows = await self._without_taken_values(rows, outcome)
         standing = {
             found["suffix_key"]: found
@@ -256,24 +276,21 @@ class _Writer:
                 SQL["find_taken"], self.grant.prefix_id, [entry.suffix_key for entry, _ in rows]
             )
         }
-        new, deleted = [], []
+        fresh, deleted = [], []
         for row in rows:
             entry, signature = row
             found = standing.get(entry.suffix_key)
             if found is None:
-                new.append((entry, signature, 1, None, None))
+                fresh.append(row)
             elif found["state"] == IdentifierState.DELETED:
                 deleted.append(row)
             elif signature.batch_id is not None and found["batch_id"] == signature.batch_id:
                 outcome.taken.append(Taken(entry, None, same_batch=True))
-            elif found["template_id"] == self.template_id and same_values(found["record"], entry.record):
+            elif found["template_id"] == self.template_id and _same_values(found["record"], entry.record):
                 outcome.standing.append(entry.suffix_key)
             else:
                 outcome.taken.append(Taken(entry, None, same_batch=False))
-        revived = await self._revive(deleted)
-        await self.write(new, revived)
-        outcome.registered = len(new) + len(revived)
-        outcome.revived.update((entry.suffix_key, version) for entry, _, version, _, _ in revived)
+        return fresh, deleted
 
     async def _without_taken_values(self, rows: list[Signed], outcome: Outcome) -> list[Signed]:
         wanted = {(side.index, side.value) for entry, _ in rows for side in entry.side if side.unique}
@@ -365,7 +382,7 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def same_values(one: bytes, other: bytes) -> bool:
+def _same_values(one: bytes, other: bytes) -> bool:
     """Whether two records say the same, whenever they were written."""
     return [replace(value, timestamp=0) for value in decode_values(one)] == [
         replace(value, timestamp=0) for value in decode_values(other)

@@ -31,7 +31,10 @@ _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _FORBIDDEN = (b"<!DOCTYPE", b"<!ENTITY")
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
-"""What the standard library raises for a ZIP that is none."""
+"""What the standard library raises for a ZIP that is none: besides its own errors ``RuntimeError`` for a part that
+wants a password, ``NotImplementedError`` for a method or version it does not know, ``ValueError`` for offsets and
+names that cannot be, ``struct.error`` for extra fields that break off.
+"""
 
 
 class NotAWorkbook(Malformed):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +21,8 @@ from resolver.handle.bodies import (
 from resolver.handle.codes import Flag, OpCode, ResponseCode
 from resolver.handle.computing import Computing
 from resolver.handle.conversation import OUR_IDS, Conversation, Transport
-from resolver.handle.envelope import ENVELOPE_BYTES, decode_envelope
-from resolver.handle.message import Message, decode_message, encode_message
-from resolver.handle.session_cipher import Algorithm, SessionFailed, SessionKey, decode_key, encode_key
+from resolver.handle.envelope import ENVELOPE_BYTES
+from resolver.handle.message import Message, encode_message
 from resolver.handle.session_setup import agreed, received
 from resolver.handle.sessions import Counters, MessageReplayed
 from tests.support.handle_session import (
@@ -50,10 +47,6 @@ from tests.support.handle_session import (
     read,
 )
 
-VECTORS: dict[str, dict[str, Any]] = {
-    vector["name"]: vector
-    for vector in json.loads((Path(__file__).parents[2] / "vectors" / "handle.json").read_text(encoding="utf-8"))
-}
 # The group of 1,024 bits that Java, and so Handle.Net, chooses by itself: no safe prime, no small generator.
 JAVA_P = int(
     "fd7f53811d75122952df4a9c2eece4e7f611b7523cef4400c31e3f80b6512669455d402251fb593d8d58fabfc5f5ba30f6cb9b556cd7813b"
@@ -385,53 +378,6 @@ async def test_altered_ciphertexts_are_refused_alike_and_soon_end_the_session(ho
         codes.append(code(read(await client.send_bytes(bytes(altered)))))
     assert set(codes) == {ResponseCode.SESSION_FAILED}
     assert code(read(await client.send_bytes(request))) == ResponseCode.SESSION_TIMEOUT
-
-
-def test_the_bytes_of_an_encrypted_message_are_those_of_the_known_clients() -> None:
-    for name, algorithm in (("encrypted-aes-request", 3), ("sdk-encrypted-sm4-request", 4)):
-        vector = VECTORS[name]
-        fields = vector["fields"]
-        key = SessionKey(Algorithm(algorithm), bytes.fromhex(fields["key_hex"]))
-        data = bytes.fromhex(vector["hex"])
-        plain = bytes.fromhex(fields["plaintext_hex"])
-        assert key.decrypt(data[ENVELOPE_BYTES:]) == plain
-        vector_bytes = bytes.fromhex(fields.get("iv_hex", ""))
-        assert key.encrypt(plain, lambda size, iv=vector_bytes: iv[:size]) == data[ENVELOPE_BYTES:]
-        assert decode_message(decode_envelope(data), plain).header.op_code == OpCode.RESOLVE
-
-
-@pytest.mark.parametrize("algorithm", list(Algorithm))
-@pytest.mark.parametrize("size", [0, 1, 15, 17, 31, 33])
-def test_what_is_no_ciphertext_is_not_deciphered(algorithm: Algorithm, size: int) -> None:
-    key = SessionKey(algorithm, bytes(16))
-    with pytest.raises(SessionFailed):
-        key.decrypt(bytes(size))
-
-
-@pytest.mark.parametrize(
-    ("data", "accepted"),
-    [
-        (b"\0\0\0\3" + bytes(16), True),
-        (b"\0\0\0\3" + bytes(32), True),
-        (b"\0\0\0\4" + bytes(16), True),
-        (b"\0\0\0\4" + bytes(32), False),
-        (b"\0\0\0\3" + bytes(15), False),
-        (b"\0\0\0\1" + bytes(8), False),
-        (b"\0\0\0\2" + bytes(24), False),
-        (b"\0\0\0\0" + bytes(16), False),
-        (b"", False),
-    ],
-    ids=["AES", "long AES", "SM4", "long SM4", "short AES", "DES", "triple DES", "none", "nothing"],
-)
-def test_des_and_keys_of_other_sizes_are_refused(data: bytes, accepted: bool) -> None:
-    key = decode_key(data)
-    assert (key is not None) is accepted
-    if key is not None:
-        assert encode_key(key) == data
-
-
-def test_a_session_key_does_not_show_itself() -> None:
-    assert "secret" not in repr(SessionKey(Algorithm.AES, b"0123456789abcdef"))
 
 
 # Set-up -------------------------------------------------------------------------------------------------------------
