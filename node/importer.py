@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from node.client import Client, NodeAway, Refused
 from node.errors import Malformed
@@ -35,6 +35,7 @@ CONFIRMED = frozenset({"update", "delete", "suspend", "resume"})
 
 Progress = Callable[[int, int], None]
 Report = dict[str, Any]
+T = TypeVar("T")
 
 
 class FileUnusable(Malformed):
@@ -197,20 +198,29 @@ async def _place(client: Client, error: Exception) -> str | None:
 
 
 async def _until_resumed(client: Client, batch_id: str, patience: float) -> None:
-    loop = asyncio.get_running_loop()
-    answered = loop.time()
+    async def state() -> Any:
+        return (await client.get(f"/v1/batches/{batch_id}"))["state"]
+
     while True:
         await asyncio.sleep(_LONGEST_PAUSE)
+        if await _patiently(state, patience) != "paused":
+            return
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]], patience: float) -> T:
+    """The answer, asked for again while the node is away or busy, for ``patience`` seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    pause = 0.05
+    while True:
         try:
-            state = (await client.get(f"/v1/batches/{batch_id}"))["state"]
+            return await ask()
         except (NodeAway, Refused) as error:
             away = isinstance(error, NodeAway) or _worth_repeating(error)
-            if not away or loop.time() - answered > patience:
+            if not away or loop.time() > deadline:
                 raise
-        else:
-            answered = loop.time()
-            if state != "paused":
-                return
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 async def _send(
@@ -235,13 +245,20 @@ async def _send(
         return report
 
 
-async def save_rejections(client: Client, batch_id: str, target: Path) -> None:
-    """The rejected rows of a batch as they were sent, with the reasons beside them. Raises ``FileUnusable``."""
+async def save_rejections(client: Client, batch_id: str, target: Path, *, patience: float = 60.0) -> None:
+    """The rejected rows of a batch as they were sent, with the reasons beside them.
+
+    Asked for again from the beginning while the node is away. Raises ``FileUnusable`` and as ``import_file``.
+    """
     path = f"/v1/batches/{batch_id}/rejections"
-    try:
+
+    async def save() -> None:
         async with client.request("GET", path, params={"format": "input"}) as response:
             with target.open("wb") as out:
                 async for block in response.content.iter_chunked(_BLOCK):
                     await asyncio.to_thread(out.write, block)
+
+    try:
+        await _patiently(save, patience)
     except OSError as error:
         raise FileUnusable(f"{target} cannot be written: {error.strerror}", file=str(target)) from None

@@ -229,6 +229,21 @@ async def test_rejected_rows_are_saved_with_their_places(
         await save_rejections(client, batch["batch_id"], tmp_path)
 
 
+async def test_rejected_rows_are_asked_for_until_the_node_answers(
+    node: Node, client: Client, write: Write, tmp_path: Path
+) -> None:
+    batch = await import_file(client, task(write(3, "PUMP-X,,S-y,m,1")))
+    saved, complete = tmp_path / "saved.csv", tmp_path / "complete.csv"
+    await save_rejections(client, batch["batch_id"], complete)
+    async with BreakingLine(node.port, [20, 60]) as line, connect(line.url, node.tokens["application"]) as breaking:
+        await save_rejections(breaking, batch["batch_id"], saved)
+        assert line.connections == 3
+    assert saved.read_bytes() == complete.read_bytes()
+    async with connect(line.url, node.tokens["application"]) as nobody:
+        with pytest.raises(NodeAway):
+            await save_rejections(nobody, batch["batch_id"], saved, patience=0.1)
+
+
 async def test_columns_may_have_other_names_and_delimiters(node: Node, client: Client, tmp_path: Path) -> None:
     file = tmp_path / "odd.CSV"
     file.write_text("编号;名 称;Gewicht\nA-1;离心泵;1.50\n", encoding="utf-8")
