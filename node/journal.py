@@ -36,6 +36,8 @@ class Interface(IntEnum):
     HANDLE_UDP = 6
     HANDLE_TCP = 7
     HANDLE_HTTP = 8  # native messages in HTTP requests
+    SNMS = 9
+    IDHUB = 10
 
 
 @dataclass(frozen=True, slots=True)

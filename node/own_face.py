@@ -17,9 +17,17 @@ from node.site_key import public_key_data
 
 def site_key_file(settings: Settings) -> Path:
     """Where the node's own key is: beside the data of the embedded PostgreSQL, unless the settings say so."""
+    return settings.handle.key_file or _home(settings) / "handle-key.pem"
+
+
+def seal_key_file(settings: Settings) -> Path:
+    """Where the key of personal data is: in the same place, unless the settings say so."""
+    return settings.security.seal_key_file or _home(settings) / "seal.key"
+
+
+def _home(settings: Settings) -> Path:
     data_dir = settings.database.data_dir
-    home = data_dir.parent if data_dir is not None else config.data_home()
-    return settings.handle.key_file or home / "handle-key.pem"
+    return data_dir.parent if data_dir is not None else config.data_home()
 
 
 def certificate_of(settings: Settings) -> Pair:

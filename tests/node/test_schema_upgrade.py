@@ -100,3 +100,31 @@ async def test_an_earlier_database_moves_on_and_keeps_its_rows(earlier: str) -> 
         assert await connection.fetchval("SELECT count(*) FROM identifier WHERE state = 1") == 9
     finally:
         await connection.close()
+
+
+async def test_what_waited_for_a_reviewer_waits_in_the_queue_afterwards(earlier: str) -> None:
+    applicant = uuid4()
+    connection = await asyncpg.connect(earlier)
+    try:
+        await connection.execute(
+            "INSERT INTO enterprise (enterprise_id, credit_code, name, division_code, industry_code, state,"
+            " created_at, updated_at) VALUES ($1, '91350100M000100Y43', '示例阀门', '330212', '3443', 'submitted',"
+            " '2026-01-02', '2026-01-02')",
+            applicant,
+        )
+        await connection.execute(
+            "INSERT INTO prefix (prefix, enterprise_id, state, log_secret, created_at, updated_at)"
+            " VALUES ('88.101.2002', $1, 'applied', decode(repeat('00', 32), 'hex'), '2026-01-01', '2026-01-01')",
+            ENTERPRISE,
+        )
+        await migrate(earlier)
+        rows = await connection.fetch(
+            "SELECT subject_kind, subject_id, enterprise_id, state FROM review ORDER BY review_id"
+        )
+        prefix_id = await connection.fetchval("SELECT prefix_id FROM prefix WHERE prefix = '88.101.2002'")
+        assert [(row["subject_kind"], row["subject_id"], row["enterprise_id"], row["state"]) for row in rows] == [
+            ("prefix", str(prefix_id), ENTERPRISE, "waiting"),
+            ("enterprise", str(applicant), applicant, "waiting"),
+        ]
+    finally:
+        await connection.close()
