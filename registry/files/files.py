@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,8 +19,9 @@ from node.database import Connection, Pool, transaction
 from node.errors import Malformed, NotFound, TooMany
 from node.journal import Act, Actor, record_act
 from node.sql import statements_beside
-from registry.enterprises import approved_enterprise
+from registry.enterprise_record import approved_enterprise
 from registry.files.media_types import check_media_type
+from registry.files.storage import Storage
 from registry.store import reading
 from registry.templates.value_rules import file_id_of
 
@@ -31,7 +32,7 @@ After = tuple[datetime, bytes]
 
 DIGEST_BYTES = 32
 NEWEST: After = (datetime.max.replace(tzinfo=UTC), b"\xff" * (DIGEST_BYTES + 1))
-_SLICE = 256 * 1024
+_PIECE = 256 * 1024
 """Octets that a download holds in memory, however large the file and slow the reader."""
 
 
@@ -59,19 +60,22 @@ class FileQuotaReached(TooMany):
 class FileLimits:
     """Octets of one file, and of all files of one enterprise."""
 
-    file_bytes: int = 16 << 20
+    file_bytes: int = 50 << 20
     enterprise_bytes: int = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file without its content; ``digest`` is its SHA-256, ``size`` its length in octets."""
+    """One file without its content; ``digest`` is its SHA-256, ``size`` its length in octets. A ``private`` one is
+    for its enterprise and for whoever may read an attribute that names it.
+    """
 
     enterprise_id: UUID
     digest: bytes
     name: str
     media_type: str
     size: int
+    private: bool
     account_id: UUID
     created_at: datetime
 
@@ -85,17 +89,28 @@ class StoredFile:
 
 
 class Files:
-    """The use cases. Besides what they name, all raise ``NotAllowed`` and ``DatabaseAway``."""
+    """The use cases. Besides what they name, all raise ``NotAllowed``, ``DatabaseAway`` and ``StoreAway``."""
 
-    def __init__(self, pool: Pool, clock: Clock, limits: FileLimits) -> None:
+    def __init__(self, pool: Pool, clock: Clock, storage: Storage, limits: FileLimits) -> None:
         self._pool = pool
         self._clock = clock
+        self._storage = storage
         self.limits = limits
 
     async def add(
-        self, account: Account, actor: Actor, enterprise_id: UUID | None, name: str, media_type: str, content: bytes
+        self,
+        account: Account,
+        actor: Actor,
+        enterprise_id: UUID | None,
+        name: str,
+        media_type: str,
+        content: bytes,
+        *,
+        private: bool = False,
     ) -> tuple[StoredFile, bool]:
         """A file, and whether it is new; what the enterprise has already stays under its first name and type.
+
+        A private one that is sent again without being private is for everybody from then on.
 
         Raises ``FileOwnerMissing``, ``FileEmpty``, ``FileTooLarge``, ``MediaTypeMismatch``, ``FileQuotaReached``,
         ``EnterpriseUnknown``, ``EnterpriseNotApproved``.
@@ -111,7 +126,7 @@ class Files:
             await connection.execute(SQL["lock_files"], enterprise_id)
             row = await connection.fetchrow(SQL["find_file"], digest, enterprise_id)
             if row is not None:
-                return _of_row(row), False
+                return await _opened(connection, actor, _of_row(row), private=private, at=at), False
             taken = await connection.fetchval(SQL["room_of_files"], enterprise_id)
             most = self.limits.enterprise_bytes
             if taken + len(content) > most:
@@ -119,9 +134,10 @@ class Files:
                     f"the enterprise's files take {taken} of {most} octets; {len(content)} more do not fit",
                     limit=most, taken=taken, octets=len(content),
                 )  # fmt: skip
-            added = StoredFile(enterprise_id, digest, name, media_type, len(content), account.account_id, at)
+            added = StoredFile(enterprise_id, digest, name, media_type, len(content), private, account.account_id, at)
+            await self._storage.put(connection, _content_key(digest), content)
             await connection.execute(
-                SQL["add_file"], enterprise_id, digest, name, media_type, added.size, content, added.account_id, at
+                SQL["add_file"], enterprise_id, digest, name, media_type, added.size, private, added.account_id, at
             )
             await record_act(connection, actor, Act("file.add", "file", added.file_id, after=_traced(added)), at)
             return added, True
@@ -148,22 +164,21 @@ class Files:
             rows = await connection.fetch(SQL["list_files"], owner, *after, limit)
         return [_of_row(row) for row in rows]
 
-    async def served(self, digest: bytes) -> StoredFile:
-        """One file as everybody may read it. Raises ``FileUnknown``, also while its enterprise is suspended."""
+    async def served(self, digest: bytes, *, named: bool = False) -> StoredFile:
+        """One file as everybody may read it, or with ``named`` as those may who read an attribute that names it.
+
+        Raises ``FileUnknown``, also while its enterprise is suspended.
+        """
         async with reading(self._pool) as connection:
-            row = await connection.fetchrow(SQL["served_file"], digest)
+            row = await connection.fetchrow(SQL["served_file"], digest, named)
         if row is None:
             raise _unknown(digest)
         return _of_row(row)
 
     async def content(self, file: StoredFile) -> AsyncIterator[bytes]:
         """The content piece by piece, each read when the one before is gone."""
-        for start in range(0, file.size, _SLICE):
-            async with reading(self._pool) as connection:
-                piece = await connection.fetchval(
-                    SQL["slice_of_file"], file.enterprise_id, file.digest, start + 1, _SLICE
-                )
-            yield piece
+        for start in range(0, file.size, _PIECE):
+            yield await self._storage.piece(_content_key(file.digest), start, _PIECE)
 
     def _check(self, media_type: str, content: bytes) -> None:
         if not content:
@@ -181,6 +196,22 @@ async def missing_files(connection: Connection, enterprise_id: UUID, digests: Co
     return {row["sha256"] for row in rows}
 
 
+async def _opened(
+    connection: Connection, actor: Actor, file: StoredFile, *, private: bool, at: datetime
+) -> StoredFile:
+    if private or not file.private:
+        return file
+    await connection.execute(SQL["open_file"], file.enterprise_id, file.digest)
+    opened = replace(file, private=False)
+    act = Act("file.open", "file", file.file_id, before=_traced(file), after=_traced(opened))
+    await record_act(connection, actor, act, at)
+    return opened
+
+
+def _content_key(digest: bytes) -> str:
+    return f"file/{digest.hex()}"
+
+
 def _of_row(row: Mapping[str, Any]) -> StoredFile:
     return StoredFile(
         enterprise_id=row["enterprise_id"],
@@ -188,6 +219,7 @@ def _of_row(row: Mapping[str, Any]) -> StoredFile:
         name=row["name"],
         media_type=row["media_type"],
         size=row["bytes"],
+        private=row["private"],
         account_id=row["account_id"],
         created_at=row["created_at"],
     )
@@ -200,6 +232,7 @@ def _traced(file: StoredFile) -> dict[str, Any]:
         "name": file.name,
         "media_type": file.media_type,
         "size": file.size,
+        "private": file.private,
     }
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated, Self
-from urllib.parse import quote
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from node.auth import Action
 from node.routes import Call, InvalidPathParameter, Reply, Route, Upload
 from node.web import body_blocks
-from registry.api.v1.fields import Text, View
+from registry.api.v1.contents import FileName, saved
+from registry.api.v1.fields import View
 from registry.api.v1.paging import CursorBroken, Page, text_cursor, write_cursor
 from registry.enterprises import EnterpriseNotApproved, EnterpriseUnknown
 from registry.files.files import (
@@ -33,22 +32,6 @@ from registry.templates.value_rules import Refused, canonical_file, digest_of
 
 _TAG = "files"
 _ONE = "/v1/files/{file_id}"
-_CONTENT_HEADERS = {
-    # The content never changes; what it is was checked, and no browser is to guess or run it.
-    "Cache-Control": "public, max-age=31536000, immutable",
-    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
-
-def _plain_name(name: str) -> str:
-    if set(name) & set('/\\:*?"<>|') or name.startswith("."):
-        raise PydanticCustomError("not_a_file_name", "holds a character that file names cannot have")
-    return name
-
-
-FileName = Annotated[Text, Field(min_length=1, max_length=255), AfterValidator(_plain_name)]
 
 
 class UploadQuery(BaseModel):
@@ -58,6 +41,7 @@ class UploadQuery(BaseModel):
 
     name: FileName
     enterprise_id: UUID | None = None
+    private: Annotated[bool, Field(description="for the enterprise, and for whoever may read what names it")] = False
 
 
 class FileQuery(BaseModel):
@@ -78,6 +62,7 @@ class FileView(View):
     name: str
     media_type: str
     size: int
+    private: bool
     account_id: UUID
     created_at: datetime
 
@@ -90,6 +75,7 @@ class FileView(View):
             name=stored.name,
             media_type=stored.media_type,
             size=stored.size,
+            private=stored.private,
             account_id=stored.account_id,
             created_at=stored.created_at,
         )
@@ -108,7 +94,9 @@ def file_routes(files: Files, *, patience: float) -> list[Route]:
         blocks = body_blocks(call.request, files.limits.file_bytes, patience)
         content = b"".join([block async for block in blocks])
         media_type = call.request.content_type
-        stored, new = await files.add(call.account, call.actor, owner, query.name, media_type, content)
+        stored, new = await files.add(
+            call.account, call.actor, owner, query.name, media_type, content, private=query.private
+        )
         location = f"/v1/files/{stored.file_id}"
         return Reply(FileView.of(stored), status=201 if new else 200, headers={"Location": location})
 
@@ -124,10 +112,19 @@ def file_routes(files: Files, *, patience: float) -> list[Route]:
     async def content(call: Call) -> Reply:
         stored = await files.served(file_digest(call))
         etag = stored.file_id
-        headers = {**_CONTENT_HEADERS, "ETag": f'"{etag}"', "Content-Disposition": _attachment(stored.name)}
+        headers = {
+            **saved(stored.name),
+            "ETag": f'"{etag}"',
+            "Cache-Control": "public, max-age=31536000, immutable",  # the content never changes
+        }
         if any(tag.value in (etag, "*") for tag in call.request.if_none_match or ()):
             return Reply(status=304, headers=headers)
         headers["Content-Length"] = str(stored.size)
+        return Reply(files.content(stored), headers=headers, content_type=stored.media_type)
+
+    async def download(call: Call, query: FileQuery) -> Reply:
+        stored = await files.get(call.account, file_digest(call), query.enterprise_id)
+        headers = {**saved(stored.name), "Cache-Control": "no-store", "Content-Length": str(stored.size)}
         return Reply(files.content(stored), headers=headers, content_type=stored.media_type)
 
     return [
@@ -143,8 +140,12 @@ def file_routes(files: Files, *, patience: float) -> list[Route]:
               summary="Look at a file", summary_zh="查看文件", query=FileQuery, answers={200: FileView},
               errors=(FileUnknown,)),
         Route("GET", f"{_ONE}/content", content, action=None, tag=_TAG,
-              summary="The content of a file, for everybody who knows its id", summary_zh="下载文件",
+              summary="The content of a file, for everybody who knows its id, unless it is private",
+              summary_zh="下载文件",
               answers={200: tuple(MEDIA_TYPES), 304: None}, errors=(FileUnknown,)),
+        Route("GET", f"{_ONE}/download", download, action=Action.FILE_READ, tag=_TAG,
+              summary="The content of a file of one's own, private ones too", summary_zh="下载本企业文件",
+              query=FileQuery, answers={200: tuple(MEDIA_TYPES)}, errors=(FileUnknown,)),
     ]  # fmt: skip
 
 
@@ -155,12 +156,6 @@ def file_digest(call: Call) -> bytes:
     except Refused:
         detail = "file_id is not sha256- and 64 lower-case hexadecimal digits"
         raise InvalidPathParameter(detail, field="file_id") from None
-
-
-def _attachment(name: str) -> str:
-    """Always saved, never shown (RFC 6266); old clients get the name without what is not ASCII."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace("%", "_")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _cursor(last: StoredFile) -> str:

@@ -18,6 +18,7 @@ from node.web import WebSettings, make_app
 from registry.api.v1.files import file_routes
 from registry.enterprises import Enterprise
 from registry.files.files import FileLimits, Files
+from registry.files.storage import DatabaseStorage
 from registry.transitions import Verb
 from tests.support.office import Office, acting
 
@@ -65,7 +66,7 @@ async def desk(office: Office) -> AsyncIterator[Desk]:
         return people[token]
 
     app = make_app(
-        file_routes(Files(office.pool, office.clock, LIMITS), patience=5),
+        file_routes(Files(office.pool, office.clock, DatabaseStorage(office.pool), LIMITS), patience=5),
         authenticate=authenticate,
         settings=WebSettings(log_requests=False),
     )
@@ -211,7 +212,7 @@ async def test_a_list_is_paged(desk: Desk, office: Office) -> None:
 
 def test_the_document_names_every_type() -> None:
     pool: Any = None
-    routes = file_routes(Files(pool, lambda: pool, LIMITS), patience=1)
+    routes = file_routes(Files(pool, lambda: pool, DatabaseStorage(pool), LIMITS), patience=1)
     paths = document(routes, title="biaoshi", version="1", description="files")["paths"]
     assert "image/png" in paths["/v1/files"]["post"]["requestBody"]["content"]
     content = paths["/v1/files/{file_id}/content"]["get"]

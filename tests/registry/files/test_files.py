@@ -21,6 +21,7 @@ from registry.files.files import (
     missing_files,
 )
 from registry.files.media_types import MediaTypeMismatch
+from registry.files.storage import DatabaseStorage
 from registry.transitions import EnterpriseState, Verb
 from tests.support.office import Office, acting, person
 
@@ -30,7 +31,7 @@ PDF_DIGEST = hashlib.sha256(PDF).digest()
 
 @pytest.fixture
 def files(pool: Pool, office: Office) -> Files:
-    return Files(pool, office.clock, FileLimits(file_bytes=1 << 20, enterprise_bytes=3 << 20))
+    return Files(pool, office.clock, DatabaseStorage(pool), FileLimits(file_bytes=1 << 20, enterprise_bytes=3 << 20))
 
 
 async def whole(files: Files, digest: bytes) -> bytes:
@@ -183,3 +184,26 @@ async def test_no_file_of_a_suspended_enterprise_is_served(office: Office, files
     assert (await files.get(office.auditor, PDF_DIGEST)).enterprise_id == enterprise.enterprise_id
     await office.enterprises.move(admin, acting(admin), enterprise.enterprise_id, Verb.RESUME, "理由")
     assert (await files.served(PDF_DIGEST)).enterprise_id == enterprise.enterprise_id
+
+
+async def test_a_private_file_is_for_its_enterprise_until_it_is_sent_for_everybody(
+    office: Office, files: Files
+) -> None:
+    enterprise = await office.enterprise()
+    user = office.user(enterprise)
+    kept, new = await files.add(
+        user, acting(user), enterprise.enterprise_id, "a.pdf", "application/pdf", PDF, private=True
+    )
+    assert (kept.private, new) == (True, True)
+    with pytest.raises(FileUnknown):
+        await files.served(kept.digest)
+    assert (await files.served(kept.digest, named=True)).private
+    assert (await files.get(user, kept.digest)).private
+    again, new = await files.add(
+        user, acting(user), enterprise.enterprise_id, "a.pdf", "application/pdf", PDF, private=True
+    )
+    assert (again, new) == (kept, False)
+    async with office.leaving(None):
+        opened, new = await files.add(user, acting(user), enterprise.enterprise_id, "b.pdf", "application/pdf", PDF)
+    assert (opened.private, opened.name, new) == (False, "a.pdf", False)
+    assert await files.served(kept.digest) == opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from registry.files.media_types import MEDIA_TYPES, MediaTypeMismatch, check_media_type
+from registry.files.media_types import MEDIA_TYPES, SUFFIXES, MediaTypeMismatch, check_media_type, media_type_of
 
 SOUND = {
     "application/pdf": b"%PDF-1.7\n%\xe2\xe3",
@@ -13,6 +13,19 @@ SOUND = {
     "image/gif": b"GIF89a\1\0",
     "image/webp": b"RIFF\x24\0\0\0WEBPVP8 ",
     "video/mp4": b"\0\0\0\x18ftypisom",
+    "image/tiff": b"II*\0\x08\0\0\0",
+    "image/bmp": b"BM\x46\0\0\0",
+    "image/jxr": b"II\xbc\x01",
+    "audio/wav": b"RIFF\x24\0\0\0WAVEfmt ",
+    "audio/mpeg": b"\xff\xfb\x90\x64",
+    "video/quicktime": b"\0\0\0\x14ftypqt  ",
+    "video/x-msvideo": b"RIFF\x24\0\0\0AVI LIST",
+    "video/x-ms-wmv": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c00"),
+    "video/x-flv": b"FLV\x01\x05",
+    "application/vnd.rar": b"Rar!\x1a\x07\x01\0",
+    "application/vnd.ms-xpsdocument": b"PK\x03\x04\x14\0",
+    "application/vnd.ms-excel.sheet.binary.macroenabled.12": b"PK\x03\x04\x14\0",
+    "application/vnd.ms-excel.sheet.macroenabled.12": b"PK\x03\x04\x14\0",
     "model/step": b"ISO-10303-21;\nHEADER;",
     "application/zip": b"PK\x03\x04\x14\0",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": b"PK\x03\x04\x14\0",
@@ -51,3 +64,11 @@ def test_text_is_utf8_without_control_characters() -> None:
             check_media_type("text/plain", content)
     with pytest.raises(MediaTypeMismatch):
         check_media_type("application/json", b"<html>")
+
+
+def test_the_end_of_a_name_says_what_a_file_is_supposed_to_be() -> None:
+    assert set(SUFFIXES.values()) <= set(MEDIA_TYPES)
+    assert media_type_of("说明书.v2.PDF") == "application/pdf"
+    assert media_type_of("b.jpe") == "image/jpeg"
+    for name in ("pdf", "a.exe", "a.html", "a."):
+        assert media_type_of(name) is None
