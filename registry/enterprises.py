@@ -1,317 +1,200 @@
-"""Enterprises: their facts, their real-name review, their suspension and their end.
+"""Enterprises: their record, their real-name review, their suspension and their end.
 
 The administrator opens an enterprise as a draft; it is submitted, and a reviewer approves, returns or rejects it
-(``registry/transitions.py``). Suspending or closing it takes its prefixes along. History keeps the facts in full;
-of the contact person nothing goes upward and nothing is logged.
+(``registry/transitions.py``). Suspending or closing it takes its prefixes along. What it says about people is
+masked for those who look at it; in clear it is shown on request, and every such look is recorded. Of people nothing
+goes upward and nothing is logged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from node.auth import Account, Action, require
-from node.database import Connection, Pool, transaction
-from node.errors import Conflict, NotFound
-from node.journal import Act, Actor, Message, PastAct, acts_of, record_act
-from registry import credit_code, reference_data, transitions
-from registry.prefix_grant import announce_prefixes, follow_enterprise
-from registry.reference_data import Caution
-from registry.store import SQL, check_version, reading, refusing, time_ordered_id
-from registry.transitions import ENTERPRISE, EnterpriseState, Verb
+from node.database import Pool, transaction
+from node.journal import Act, Actor, PastAct, acts_of, record_act
+from node.sealing import Seal
+from registry.enterprise_acts import (
+    ONE_REVIEWER,
+    CertificateTaken,
+    CreditCodeTaken,
+    EnterpriseHoldsPrefixes,
+    edit_enterprise,
+    move_enterprise,
+    open_enterprise,
+    submit_enterprise,
+)
+from registry.enterprise_record import (
+    Enterprise,
+    EnterpriseFacts,
+    EnterpriseNotApproved,
+    EnterpriseUnknown,
+    OneCertificateNeeded,
+    approved_enterprise,
+    check_approved,
+    enterprise_of,
+    unknown_enterprise,
+)
+from registry.profiles.personal import Personal, opened, readable
+from registry.profiles.profile import Profile
+from registry.profiles.sealing_old import masked_act
+from registry.reviews.cases import Judgement, ReviewPolicy
+from registry.store import SQL, reading
+from registry.transitions import EnterpriseState, Verb
+
+__all__ = [
+    "CertificateTaken", "CreditCodeTaken", "Enterprise", "EnterpriseFacts", "EnterpriseHoldsPrefixes",
+    "EnterpriseNotApproved", "EnterpriseUnknown", "Enterprises", "OneCertificateNeeded", "approved_enterprise",
+    "check_approved", "edit_enterprise", "move_enterprise", "open_enterprise", "submit_enterprise",
+    "unknown_enterprise",
+]  # fmt: skip
 
 Clock = Callable[[], datetime]
 
 _FIRST = UUID(int=0)
-# The national node knows enterprises from their approval on.
-_REPORTED = frozenset({EnterpriseState.APPROVED, EnterpriseState.SUSPENDED, EnterpriseState.CLOSED})
-_REVIEWED_FACTS = ("credit_code", "name", "division_code", "industry_code")
-
-
-class EnterpriseUnknown(NotFound):
-    title_zh = "企业不存在"
-
-
-class EnterpriseNotApproved(Conflict):
-    title_zh = "企业未通过审核"
-
-
-class CreditCodeTaken(Conflict):
-    title_zh = "统一社会信用代码已被使用"
-
-
-class EnterpriseHoldsPrefixes(Conflict):
-    title_zh = "企业持有前缀"
-
-
-@dataclass(frozen=True, slots=True)
-class EnterpriseFacts:
-    """What an enterprise says about itself; the first four are what the review is about."""
-
-    credit_code: str
-    name: str
-    division_code: str
-    industry_code: str
-    name_en: str | None = None
-    address: str = ""
-    contact_name: str = ""
-    contact_phone: str = ""
-    contact_email: str = ""
-    website: str = ""
-
-    def check(self) -> list[Caution]:
-        """What is odd. Raises ``CreditCodeInvalid``, ``DivisionCodeInvalid`` or ``IndustryCodeInvalid``."""
-        credit_code.check(self.credit_code)
-        return [
-            *reference_data.check_division(self.division_code),
-            *reference_data.check_industry(self.industry_code),
-        ]
-
-    def same_for_review(self, other: EnterpriseFacts) -> bool:
-        """Whether a review of the one holds for the other."""
-        return all(getattr(self, name) == getattr(other, name) for name in _REVIEWED_FACTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Enterprise:
-    enterprise_id: UUID
-    facts: EnterpriseFacts
-    state: EnterpriseState
-    reason: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
-
-    def changed(
-        self, state: EnterpriseState, at: datetime, *, reason: str = "", facts: EnterpriseFacts | None = None
-    ) -> Enterprise:
-        """The next version of it."""
-        return replace(
-            self, facts=facts or self.facts, state=state, reason=reason, version=self.version + 1, updated_at=at
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """What history keeps of it."""
-        return {
-            **asdict(self.facts),
-            "enterprise_id": str(self.enterprise_id),
-            "state": str(self.state),
-            "reason": self.reason,
-            "version": self.version,
-        }
-
-    def report(self) -> Message:
-        """What the national node learns of it: no person's name, telephone or address."""
-        body = {
-            "enterprise_id": str(self.enterprise_id),
-            "credit_code": self.facts.credit_code,
-            "name": self.facts.name,
-            "division_code": self.facts.division_code,
-            "industry_code": self.facts.industry_code,
-            "state": str(self.state),
-        }
-        return Message("enterprise", f"enterprise.{self.state}", body)
-
-
-# An amended name is shown by the resolvers again when its review has ended.
-_NAME_SHOWN_AGAIN = frozenset({Verb.APPROVE, Verb.RETURN})
 
 
 class Enterprises:
-    """The use cases. Besides what they name, all raise ``NotAllowed``, ``EnterpriseUnknown`` and ``DatabaseAway``."""
+    """The use cases. Besides what they name, all raise ``NotAllowed``, ``EnterpriseUnknown`` and ``DatabaseAway``.
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    ``seal`` closes and opens what is about people; ``policy`` is that of the reviews.
+    """
+
+    def __init__(self, pool: Pool, clock: Clock, seal: Seal, policy: ReviewPolicy = ONE_REVIEWER) -> None:
         self._pool = pool
         self._clock = clock
+        self._seal = seal
+        self._policy = policy
 
-    async def create(self, account: Account, actor: Actor, facts: EnterpriseFacts) -> Enterprise:
-        """A draft. Raises ``CreditCodeTaken`` and what ``EnterpriseFacts.check`` raises."""
-        transitions.permit(ENTERPRISE, Verb.CREATE, account, None)
-        facts.check()
+    async def create(
+        self,
+        account: Account,
+        actor: Actor,
+        facts: EnterpriseFacts,
+        profile: Profile | None = None,
+        personal: Personal | None = None,
+    ) -> Enterprise:
+        """A draft. Raises what ``open_enterprise`` raises."""
         at = self._clock()
-        state = transitions.step(ENTERPRISE, Verb.CREATE, None)
-        created = Enterprise(time_ordered_id(at), facts, state, reason="", version=1, created_at=at, updated_at=at)
         async with transaction(self._pool) as connection:
-            await _refuse_taken_code(connection, account, created)
-            with refusing(enterprise_credit_code_unique=_taken(facts.credit_code)):
-                await connection.execute(
-                    SQL["add_enterprise"], created.enterprise_id, *_fact_columns(facts), created.state, at
-                )
-            await _trace(connection, None, created, Verb.CREATE, actor, at)
-        return created
+            return await open_enterprise(
+                connection, account, actor, facts, profile or Profile(), personal or Personal(), self._seal, at
+            )
 
     async def edit(
-        self, account: Account, actor: Actor, enterprise_id: UUID, facts: EnterpriseFacts, version: int
+        self,
+        account: Account,
+        actor: Actor,
+        enterprise_id: UUID,
+        facts: EnterpriseFacts,
+        version: int,
+        profile: Profile | None = None,
+        personal: Personal | None = None,
     ) -> Enterprise:
-        """Replace the facts of the expected version; an approved enterprise that amends reviewed ones is submitted.
-
-        Raises ``VersionChanged``, ``TransitionRefused``, ``CreditCodeTaken`` and what ``EnterpriseFacts.check``
-        raises. Facts that stand already change nothing.
-        """
+        """Replace the record of the expected version. Raises what ``edit_enterprise`` raises."""
         facts.check()
         at = self._clock()
         async with transaction(self._pool) as connection:
-            before = _found(await connection.fetchrow(SQL["lock_enterprise"], enterprise_id), enterprise_id)
-            verb = Verb.EDIT if facts.same_for_review(before.facts) else Verb.AMEND
-            transitions.permit(ENTERPRISE, verb, account, enterprise_id)
-            check_version(version, before.version)
-            state = transitions.step(ENTERPRISE, verb, before.state)
-            if facts == before.facts:
-                return before
-            after = before.changed(state, at, facts=facts, reason=before.reason)
-            await _refuse_taken_code(connection, account, after)
-            with refusing(enterprise_credit_code_unique=_taken(facts.credit_code)):
-                await _write(connection, after)
-            await _trace(connection, before, after, verb, actor, at)
-            await announce_prefixes(connection, enterprise_id)
-            return after
+            return await edit_enterprise(
+                connection, account, actor, enterprise_id, facts, profile, personal, self._seal, at, version
+            )
 
     async def move(
-        self, account: Account, actor: Actor, enterprise_id: UUID, verb: Verb, reason: str = ""
+        self,
+        account: Account,
+        actor: Actor,
+        enterprise_id: UUID,
+        verb: Verb,
+        reason: str = "",
+        judgement: Judgement | None = None,
     ) -> Enterprise:
-        """Submit, approve, return, reject, suspend, resume or close; prefixes follow.
-
-        Raises ``TransitionRefused``, ``ReasonMissing``, ``EnterpriseHoldsPrefixes``.
-        """
+        """Submit, approve, return, reject, suspend, resume or close. Raises what ``move_enterprise`` raises."""
         at = self._clock()
         async with transaction(self._pool) as connection:
-            before = _found(await connection.fetchrow(SQL["lock_enterprise"], enterprise_id), enterprise_id)
-            transitions.permit(ENTERPRISE, verb, account, enterprise_id)
-            after = before.changed(transitions.step(ENTERPRISE, verb, before.state, reason), at, reason=reason)
-            if verb is Verb.REJECT:
-                await _refuse_to_end_a_holder(connection, enterprise_id)
-            await _write(connection, after)
-            await _trace(connection, before, after, verb, actor, at)
-            await follow_enterprise(connection, enterprise_id, verb, actor, at, reason)
-            if verb in _NAME_SHOWN_AGAIN:
-                await announce_prefixes(connection, enterprise_id)
-            return after
+            return await move_enterprise(
+                connection, account, actor, enterprise_id, verb, at, reason, judgement, self._policy
+            )
 
     async def get(self, account: Account, enterprise_id: UUID) -> Enterprise:
         """One enterprise as it stands."""
         async with reading(self._pool) as connection:
-            found = _found(await connection.fetchrow(SQL["find_enterprise"], enterprise_id), enterprise_id)
+            found = enterprise_of(await connection.fetchrow(SQL["find_enterprise"], enterprise_id), enterprise_id)
         require(account, Action.ENTERPRISE_READ, enterprise_id)
         return found
+
+    async def by_number(self, account: Account, number: int) -> Enterprise:
+        """The same by the id of interfaces that want whole numbers."""
+        async with reading(self._pool) as connection:
+            found = enterprise_of(await connection.fetchrow(SQL["find_enterprise_by_number"], number), number)
+        require(account, Action.ENTERPRISE_READ, found.enterprise_id)
+        return found
+
+    def shown(self, enterprise: Enterprise) -> Personal:
+        """Its people as everybody sees them who sees the enterprise: masked."""
+        return readable(enterprise.sealed, self._seal, enterprise.enterprise_id).masked()
+
+    async def personal(self, account: Account, actor: Actor, enterprise_id: UUID) -> Personal:
+        """Its people in clear, for reviewers, administrators and its own users; the look is recorded.
+
+        Raises ``SealBroken`` where the key of this node does not open them.
+        """
+        at = self._clock()
+        async with transaction(self._pool) as connection:
+            found = enterprise_of(await connection.fetchrow(SQL["find_enterprise"], enterprise_id), enterprise_id)
+            require(account, Action.ENTERPRISE_PERSONAL_READ, enterprise_id)
+            act = Act(str(Action.ENTERPRISE_PERSONAL_READ), "enterprise", str(enterprise_id))
+            await record_act(connection, actor, act, at)
+        return opened(found.sealed, self._seal, enterprise_id)
 
     async def history(
         self, account: Account, enterprise_id: UUID, *, before_act: int | None = None, limit: int = 50
     ) -> list[PastAct]:
         """Its acts, newest first."""
         async with reading(self._pool) as connection:
-            _found(await connection.fetchrow(SQL["find_enterprise"], enterprise_id), enterprise_id)
+            enterprise_of(await connection.fetchrow(SQL["find_enterprise"], enterprise_id), enterprise_id)
             require(account, Action.HISTORY_READ, enterprise_id)
-            return await acts_of(connection, "enterprise", str(enterprise_id), before_act=before_act, limit=limit)
+            acts = await acts_of(connection, "enterprise", str(enterprise_id), before_act=before_act, limit=limit)
+        return [masked_act(act) for act in acts]
+
+    async def page(
+        self,
+        account: Account,
+        name: str | None,
+        start: datetime | None,
+        end: datetime | None,
+        page: int,
+        size: int,
+    ) -> tuple[list[Enterprise], int]:
+        """A page, newest first, the first being 1, and how many there are in all; for interfaces that count pages."""
+        require(account, Action.ENTERPRISE_READ, account.enterprise_id)
+        if "\0" in (name or ""):  # no name has it, and PostgreSQL takes it in no text
+            return [], 0
+        wanted = (account.enterprise_id, name, start, end)
+        async with reading(self._pool) as connection:
+            rows = await connection.fetch(SQL["page_of_enterprises"], *wanted, (page - 1) * size, size)
+            total: int = await connection.fetchval(SQL["count_enterprises"], *wanted)
+        return [enterprise_of(row, row["enterprise_id"]) for row in rows], total
 
     async def list(
-        self, account: Account, *, state: EnterpriseState | None = None, after: UUID | None = None, limit: int = 50
+        self,
+        account: Account,
+        *,
+        state: EnterpriseState | None = None,
+        name: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: UUID | None = None,
+        limit: int = 50,
     ) -> list[Enterprise]:
-        """In the order of creation, after an id; an enterprise's account sees its own."""
+        """In the order of creation, after an id; an enterprise's account sees its own.
+
+        ``name`` is a part of the name; ``since`` and ``until`` bound the time of creation, both included.
+        """
         require(account, Action.ENTERPRISE_READ, account.enterprise_id)
         async with reading(self._pool) as connection:
             rows = await connection.fetch(
-                SQL["list_enterprises"], after or _FIRST, state, account.enterprise_id, limit
+                SQL["list_enterprises"], after or _FIRST, state, account.enterprise_id, name, since, until, limit
             )
-        return [_of_row(row) for row in rows]
-
-
-async def approved_enterprise(connection: Connection, enterprise_id: UUID) -> Enterprise:
-    """The enterprise, held as it is until the transaction ends. Raises ``EnterpriseUnknown``, ``…NotApproved``."""
-    found = _found(await connection.fetchrow(SQL["share_enterprise"], enterprise_id), enterprise_id)
-    check_approved(found.state)
-    return found
-
-
-def check_approved(state: EnterpriseState) -> None:
-    """Raises ``EnterpriseNotApproved``."""
-    if state is not EnterpriseState.APPROVED:
-        raise EnterpriseNotApproved(f"the enterprise is {state}, not approved", state=str(state))
-
-
-def unknown_enterprise(enterprise_id: UUID) -> EnterpriseUnknown:
-    """The error for an id that nobody has."""
-    return EnterpriseUnknown(f"there is no enterprise {enterprise_id}", enterprise_id=str(enterprise_id))
-
-
-def _found(row: Mapping[str, Any] | None, enterprise_id: UUID) -> Enterprise:
-    if row is None:
-        raise unknown_enterprise(enterprise_id)
-    return _of_row(row)
-
-
-def _of_row(row: Mapping[str, Any]) -> Enterprise:
-    facts = EnterpriseFacts(
-        credit_code=row["credit_code"],
-        name=row["name"],
-        division_code=row["division_code"],
-        industry_code=row["industry_code"],
-        name_en=row["name_en"],
-        address=row["address"],
-        contact_name=row["contact_name"],
-        contact_phone=row["contact_phone"],
-        contact_email=row["contact_email"],
-        website=row["website"],
-    )
-    return Enterprise(
-        enterprise_id=row["enterprise_id"],
-        facts=facts,
-        state=EnterpriseState(row["state"]),
-        reason=row["reason"],
-        version=row["version"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-    )
-
-
-def _fact_columns(facts: EnterpriseFacts) -> tuple[str | None, ...]:
-    return (
-        facts.credit_code, facts.name, facts.name_en, facts.division_code, facts.industry_code, facts.address,
-        facts.contact_name, facts.contact_phone, facts.contact_email, facts.website,
-    )  # fmt: skip
-
-
-async def _write(connection: Connection, after: Enterprise) -> None:
-    await connection.execute(
-        SQL["change_enterprise"], after.enterprise_id, *_fact_columns(after.facts), after.state, after.reason,
-        after.version, after.updated_at,
-    )  # fmt: skip
-
-
-async def _trace(
-    connection: Connection, before: Enterprise | None, after: Enterprise, verb: Verb, actor: Actor, at: datetime
-) -> None:
-    act = Act(
-        action=f"enterprise.{verb}",
-        subject_kind="enterprise",
-        subject_id=str(after.enterprise_id),
-        before=before.to_json() if before else None,
-        after=after.to_json(),
-        reason=after.reason if before and after.state != before.state else "",
-    )
-    moved = before is not None and before.state not in (after.state, EnterpriseState.DRAFT)
-    await record_act(connection, actor, act, at, after.report() if moved and after.state in _REPORTED else None)
-
-
-async def _refuse_to_end_a_holder(connection: Connection, enterprise_id: UUID) -> None:
-    # An enterprise once approved and submitted again is running: a reviewer returns it, an administrator closes it.
-    rows = await connection.fetch(SQL["lock_prefixes_of_enterprise"], enterprise_id)
-    if rows:
-        raise EnterpriseHoldsPrefixes(
-            "the enterprise holds prefixes: return it for correction, or have it closed",
-            prefixes=[row["prefix"] for row in rows],
-        )
-
-
-async def _refuse_taken_code(connection: Connection, account: Account, wanting: Enterprise) -> None:
-    # Only staff is told who the holder is; the unique index decides the races that pass between here and the write.
-    code = wanting.facts.credit_code
-    holder = await connection.fetchval(SQL["holder_of_credit_code"], code, wanting.enterprise_id)
-    if holder is not None:
-        raise _taken(code) if account.of_enterprise else _taken(code, holder=str(holder))
-
-
-def _taken(code: str, **evidence: str) -> CreditCodeTaken:
-    return CreditCodeTaken(f"the credit code {code} belongs to another enterprise", credit_code=code, **evidence)
+        return [enterprise_of(row, row["enterprise_id"]) for row in rows]

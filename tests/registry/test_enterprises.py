@@ -20,11 +20,12 @@ from registry.enterprises import (
     EnterpriseHoldsPrefixes,
     EnterpriseUnknown,
 )
+from registry.profiles.personal import Personal
 from registry.reference_data import DivisionCodeInvalid, IndustryCodeInvalid
 from registry.store import VersionChanged
 from registry.transitions import EnterpriseState, PrefixState, ReasonMissing, TransitionRefused, Verb
 from tests.support.docking import until
-from tests.support.office import Office, acting
+from tests.support.office import CONTACT, Office, acting
 
 S = EnterpriseState
 MOVES = (Verb.SUBMIT, Verb.APPROVE, Verb.RETURN, Verb.REJECT, Verb.SUSPEND, Verb.RESUME, Verb.CLOSE)
@@ -157,14 +158,16 @@ async def test_facts_are_edited_in_draft_returned_and_approved_only(office: Offi
     for state in S:
         enterprise = await office.enterprise(state)
         user = office.user(enterprise)
-        contact = replace(enterprise.facts, contact_phone="13900000000")
-        edit = office.enterprises.edit(user, acting(user), enterprise.enterprise_id, contact, enterprise.version)
+        people = Personal(contact=replace(CONTACT, phone="13900000000"))
+        edit = office.enterprises.edit(
+            user, acting(user), enterprise.enterprise_id, enterprise.facts, enterprise.version, personal=people
+        )
         if state in (S.DRAFT, S.RETURNED, S.APPROVED):
             async with office.leaving(None):
                 edited = await edit
             assert (edited.state, edited.version) == (state, enterprise.version + 1)
             assert edited.reason == enterprise.reason
-            assert edited.facts.contact_phone == "13900000000"
+            assert await office.enterprises.personal(user, acting(user), edited.enterprise_id) == people
         else:
             async with office.nothing_left():
                 with pytest.raises(TransitionRefused):
@@ -238,7 +241,7 @@ async def test_who_may_read_edit_and_look_into_history(office: Office) -> None:
                     await read(who, enterprise.enterprise_id)
             else:
                 assert await read(who, enterprise.enterprise_id)
-        contact = replace(enterprise.facts, contact_name=name)
+        contact = replace(enterprise.facts, website=f"https://{name.replace(' ', '-')}.example")
         if name in ("administrator", "own user"):
             enterprise = await office.enterprises.edit(
                 who, acting(who), enterprise.enterprise_id, contact, enterprise.version
@@ -287,16 +290,19 @@ async def test_history_tells_the_whole_life_newest_first_and_page_by_page(office
     assert [*first, *rest] == acts
 
 
-async def test_no_word_about_the_contact_person_goes_upward(office: Office) -> None:
+async def test_no_word_about_people_goes_upward_and_history_keeps_masks(office: Office) -> None:
     enterprise = await office.enterprise(S.SUSPENDED)
     await mover(office, enterprise, Verb.CLOSE)
     traces = await office.traces()
     assert len(traces.messages) == 3
     for message in traces.messages:
         assert set(message["body"]) == {
-            "enterprise_id", "credit_code", "name", "division_code", "industry_code", "state",
+            "enterprise_id", "credit_code", "other_certificate", "name", "division_code", "industry_code", "state",
         }  # fmt: skip
-    assert traces.acts[0]["after"]["contact_phone"] == "13800000000"
+    assert traces.acts[0]["after"]["personal"]["contact"]["phone"] == "138****0000"
+    assert traces.acts[0]["after"]["personal_changed"] == ["contact.name", "contact.email", "contact.phone"]
+    for act in traces.acts:
+        assert not any(word in str(act) for word in (CONTACT.name, CONTACT.phone, CONTACT.email))
 
 
 async def test_suspension_takes_the_enabled_prefixes_along_and_resumption_brings_those_back(
@@ -306,6 +312,7 @@ async def test_suspension_takes_the_enabled_prefixes_along_and_resumption_brings
     before = {
         state: await office.grant(state, enterprise) for state in PrefixState if state is not PrefixState.WITHDRAWN
     }
+    await asyncio.sleep(0.1)  # for the notices of what was brought about so far
     notices.clear()
 
     async def states() -> dict[PrefixState, PrefixState]:
