@@ -19,8 +19,9 @@ from node.identifier import Prefix
 from node.journal import Act, Actor, Message, record_act
 from node.notices import CHANNEL, Notice, NoticeKind
 from registry import transitions
+from registry.reviews.cases import SubjectKind, drop_review
 from registry.store import SQL
-from registry.transitions import EnterpriseState, PrefixState, Verb
+from registry.transitions import EnterpriseState, Hosting, PrefixState, Verb
 
 # The national node knows a prefix from the moment it is asked to verify it.
 _REPORTED = frozenset({PrefixState.REVIEWED, PrefixState.ENABLED, PrefixState.SUSPENDED, PrefixState.WITHDRAWN})
@@ -39,6 +40,12 @@ _FOLLOWING: dict[Verb, dict[PrefixState, Verb]] = {
     Verb.WITHDRAW: {PrefixState.ENABLED: Verb.WITHDRAW, PrefixState.SUSPENDED: Verb.WITHDRAW},
 }
 
+# What nobody has decided yet, as when an enterprise was closed, is not to be decided any more.
+_REVIEWS_ENDED: dict[PrefixState, tuple[SubjectKind, ...]] = {
+    PrefixState.REJECTED: (SubjectKind.PREFIX,),
+    PrefixState.WITHDRAWN: (SubjectKind.HOSTING,),
+}
+
 _SEGMENTS = 3  # of a prefix that was applied for; more are derived
 
 
@@ -52,7 +59,9 @@ class PrefixGrant:
 
     ``log_secret`` (32 bytes) keys the leaves of the prefix in the transparency log and leaves the registry never.
     ``suspended_with_enterprise`` marks a suspension that ends together with the enterprise's or, for a derived
-    prefix, with that of the prefix above.
+    prefix, with that of the prefix above. ``with_enterprise``: applied for together with the enterprise, and reviewed
+    with it. ``suffix_rule_id`` names the coding rule that every suffix registered from now on has to obey;
+    ``limited`` says that there is a quota.
     """
 
     prefix_id: int
@@ -67,8 +76,14 @@ class PrefixGrant:
     updated_at: datetime
     enterprise_name: str
     credit_code: str
+    other_certificate: str
     enterprise_state: EnterpriseState
     log_secret: bytes = field(repr=False)
+    hosting: Hosting = Hosting.HOSTED
+    hosting_reason: str = ""
+    with_enterprise: bool = False
+    suffix_rule_id: int | None = None
+    limited: bool = False
 
     @property
     def derived(self) -> bool:
@@ -89,6 +104,10 @@ class PrefixGrant:
             "purpose": self.purpose,
             "reason": self.reason,
             "suspended_with_enterprise": self.suspended_with_enterprise,
+            "hosting": str(self.hosting),
+            "hosting_reason": self.hosting_reason,
+            "with_enterprise": self.with_enterprise,
+            "suffix_rule_id": self.suffix_rule_id,
             "version": self.version,
         }
 
@@ -104,6 +123,7 @@ class PrefixGrant:
             "node_prefix": self.prefix.key.rpartition(".")[0],
             "enterprise_id": str(self.enterprise_id),
             "credit_code": self.credit_code,
+            "other_certificate": self.other_certificate,
             "state": str(self.state),
         }
         return Message("prefix", f"prefix.{self.state}", body)
@@ -124,8 +144,14 @@ def grant_of(row: Mapping[str, Any]) -> PrefixGrant:
         updated_at=row["updated_at"],
         enterprise_name=row["enterprise_name"],
         credit_code=row["credit_code"],
+        other_certificate=row["other_certificate"],
         enterprise_state=EnterpriseState(row["enterprise_state"]),
         log_secret=row["log_secret"],
+        hosting=Hosting(row["hosting"]),
+        hosting_reason=row["hosting_reason"],
+        with_enterprise=row["with_enterprise"],
+        suffix_rule_id=row["suffix_rule_id"],
+        limited=row["limited"],
     )
 
 
@@ -154,6 +180,8 @@ async def move_prefix(
         moved.version, at,
     )  # fmt: skip
     await trace_prefix(connection, grant, moved, verb, actor, at)
+    for kind in _REVIEWS_ENDED.get(state, ()):
+        await drop_review(connection, kind, str(moved.prefix_id), at)
     return moved
 
 
@@ -235,6 +263,21 @@ async def _check_above(connection: Connection, grant: PrefixGrant) -> None:
     row = await connection.fetchrow(SQL["find_prefix"], above, None)
     if row is None or row["state"] != PrefixState.ENABLED:
         raise PrefixAboveSuspended(f"{grant.prefix.key} is derived from {above}, which is not enabled", above=above)
+
+
+async def prefixes_follow_review(
+    connection: Connection, enterprise_id: UUID, verb: Verb, actor: Actor, at: datetime, reason: str
+) -> list[PrefixGrant]:
+    """Let the prefixes that were applied for with their enterprise share the outcome of its review.
+
+    The transaction has locked the enterprise. Approval sends them up for verification, rejection turns them down
+    (before it is asked whether the enterprise holds prefixes); any other verb leaves them waiting.
+    """
+    if verb not in (Verb.APPROVE, Verb.REJECT):
+        return []
+    rows = await connection.fetch(SQL["lock_prefixes_of_enterprise"], enterprise_id)
+    waiting = [grant for grant in map(grant_of, rows) if grant.with_enterprise and grant.state is PrefixState.APPLIED]
+    return [await move_prefix(connection, grant, verb, actor, at, reason) for grant in waiting]
 
 
 async def announce_prefixes(connection: Connection, enterprise_id: UUID) -> None:

@@ -1,8 +1,4 @@
-"""Prefixes: application, review here, verification by the national node, use, suspension, withdrawal.
-
-An applied prefix lies directly below the node's own. A number is never given twice, not even after withdrawal; only
-an application turned down by the reviewer or the national node frees it.
-"""
+"""Prefixes: application, review here, verification by the national node, use, suspension, withdrawal."""
 
 from __future__ import annotations
 
@@ -16,110 +12,125 @@ import structlog
 
 from node.auth import Account, Action, require
 from node.database import Connection, Pool, transaction
-from node.errors import Conflict, Malformed, NotFound
+from node.errors import Conflict, NotFound
 from node.identifier import Prefix
 from node.journal import Actor, Interface, PastAct, acts_of
 from registry import transitions
-from registry.enterprises import approved_enterprise, check_approved
-from registry.prefix_grant import PrefixGrant, grant_of, move_prefix, move_with_derived, trace_prefix
-from registry.store import SQL, reading, refusing
-from registry.transitions import PREFIX, EnterpriseState, PrefixState, TransitionRefused, Verb
+from registry.enterprises import check_approved
+from registry.prefix_application import PrefixOutsideNode, PrefixTaken, apply_prefix
+from registry.prefix_grant import PrefixGrant, grant_of, move_prefix, move_with_derived
+from registry.reviews.cases import Judgement, ReviewPolicy, SubjectKind, settle_review
+from registry.store import SQL, reading
+from registry.transitions import PREFIX, EnterpriseState, Hosting, PrefixState, TransitionRefused, Verb
 
-__all__ = ["PrefixGrant", "Prefixes", "check_writable", "held_prefix", "readable_prefix", "writable_prefix"]
+__all__ = [
+    "PrefixGrant",
+    "PrefixOutsideNode",
+    "PrefixTaken",
+    "Prefixes",
+    "check_writable",
+    "held_prefix",
+    "locked_prefix",
+    "readable_prefix",
+    "writable_prefix",
+]
 
 Clock = Callable[[], datetime]
 
 log = structlog.get_logger(__name__)
 
-SECRET_BYTES = 32
 _STEWARD = Actor(None, Interface.STEWARD)
 # Verbs that bring a prefix nearer to use; an enterprise that is not approved takes none of these steps.
 _FORWARD = frozenset({Verb.APPROVE, Verb.ENABLE, Verb.RESUME})
+_REGISTERING = frozenset({Action.IDENTIFIER_REGISTER, Action.IDENTIFIER_RESTORE})
 
 
 class PrefixUnknown(NotFound):
     title_zh = "前缀不存在"
 
 
-class PrefixTaken(Conflict):
-    title_zh = "前缀已被占用"
-
-
-class PrefixOutsideNode(Malformed):
-    title_zh = "前缀不属于本节点"
-
-
 class PrefixNotEnabled(Conflict):
     title_zh = "前缀未启用"
+
+
+class PrefixDerived(Conflict):
+    """Evidence: ``above``."""
+
+    title_zh = "派生前缀随上级前缀"
+
+
+class PrefixNotHosted(Conflict):
+    """Evidence: ``prefix``, ``hosting``."""
+
+    title_zh = "前缀未托管"
 
 
 class Prefixes:
     """The use cases. Besides what they name, all raise ``NotAllowed``, ``PrefixUnknown`` and ``DatabaseAway``.
 
-    ``node_prefix`` is the node's own prefix; ``secret`` makes the 32 random bytes of a new prefix.
+    ``node_prefix`` is the node's own prefix; ``policy`` says how reviews are decided; ``secret`` makes the 32 random
+    bytes of a new prefix.
     """
 
     def __init__(
-        self, pool: Pool, clock: Clock, node_prefix: Prefix, secret: Callable[[int], bytes] = os.urandom
+        self,
+        pool: Pool,
+        clock: Clock,
+        node_prefix: Prefix,
+        policy: ReviewPolicy | None = None,
+        secret: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._node_prefix = node_prefix
+        self._policy = policy or ReviewPolicy()
         self._secret = secret
 
     async def apply(
-        self, account: Account, actor: Actor, enterprise_id: UUID, prefix: Prefix, purpose: str = ""
+        self,
+        account: Account,
+        actor: Actor,
+        enterprise_id: UUID,
+        prefix: Prefix | None = None,
+        purpose: str = "",
+        hosting: Hosting = Hosting.HOSTED,
     ) -> PrefixGrant:
-        """An application for review.
+        """An application for review; without ``prefix`` it is the next number of the node's plan.
 
-        Raises ``PrefixOutsideNode``, ``EnterpriseUnknown``, ``EnterpriseNotApproved``, ``PrefixTaken``.
+        Raises what ``apply_prefix`` raises.
         """
-        transitions.permit(PREFIX, Verb.APPLY, account, enterprise_id)
-        self._check_place(prefix)
-        at = self._clock()
-        state = transitions.step(PREFIX, Verb.APPLY, None)
         async with transaction(self._pool) as connection:
-            enterprise = await approved_enterprise(connection, enterprise_id)
-            holder = await connection.fetchval(SQL["holder_of_prefix"], prefix.key)
-            if holder is not None:
-                raise _taken(prefix) if account.of_enterprise else _taken(prefix, holder=str(holder))
-            secret = self._secret(SECRET_BYTES)
-            with refusing(prefix_unique=_taken(prefix)):
-                prefix_id = await connection.fetchval(
-                    SQL["add_prefix"], prefix.key, enterprise_id, state, purpose, secret, at
-                )
-            grant = PrefixGrant(
-                prefix_id=prefix_id,
-                prefix=Prefix.parse(prefix.key),
-                enterprise_id=enterprise_id,
-                state=state,
-                purpose=purpose,
-                reason="",
-                suspended_with_enterprise=False,
-                version=1,
-                created_at=at,
-                updated_at=at,
-                enterprise_name=enterprise.facts.name,
-                credit_code=enterprise.facts.credit_code,
-                enterprise_state=enterprise.state,
-                log_secret=secret,
-            )
-            await trace_prefix(connection, None, grant, Verb.APPLY, actor, at)
-            return grant
+            return await apply_prefix(
+                connection, account, actor, enterprise_id, prefix, purpose, self._clock(),
+                node_prefix=self._node_prefix, hosting=hosting, secret=self._secret,
+            )  # fmt: skip
 
-    async def move(self, account: Account, actor: Actor, prefix: Prefix, verb: Verb, reason: str = "") -> PrefixGrant:
-        """Approve, reject, enable, suspend, resume or withdraw.
+    async def move(
+        self,
+        account: Account,
+        actor: Actor,
+        prefix: Prefix,
+        verb: Verb,
+        reason: str = "",
+        judgement: Judgement | None = None,
+    ) -> PrefixGrant:
+        """Approve, reject, enable, suspend, resume or withdraw; unchanged where a second person must approve too.
 
-        Raises ``TransitionRefused``, ``ReasonMissing``, ``EnterpriseNotApproved``, ``PrefixAboveSuspended``.
+        Raises ``TransitionRefused``, ``ReasonMissing``, ``EnterpriseNotApproved``, ``PrefixAboveSuspended``,
+        ``ReviewClaimedByOther``, ``SecondPersonNeeded``, ``ReviewDecided``.
         """
         at = self._clock()
         async with transaction(self._pool) as connection:
-            grant = await _locked(connection, prefix)
+            grant = await locked_prefix(connection, prefix)
             transitions.permit(PREFIX, verb, account, grant.enterprise_id)
             transitions.step(PREFIX, verb, grant.state, reason)
             if verb in _FORWARD:
                 check_approved(grant.enterprise_state)
-            return await move_with_derived(connection, grant, verb, actor, at, reason)
+            settled = verb not in (Verb.APPROVE, Verb.REJECT) or await settle_review(
+                connection, SubjectKind.PREFIX, str(grant.prefix_id), verb, actor, at,
+                policy=self._policy, reason=reason, judgement=judgement,
+            )  # fmt: skip
+            return await move_with_derived(connection, grant, verb, actor, at, reason) if settled else grant
 
     async def apply_verdict(self, prefix: Prefix, passed: bool, reason: str, enable: bool) -> PrefixGrant:
         """What the national node found; ``enable`` puts a verified prefix to use at once.
@@ -130,7 +141,7 @@ class Prefixes:
         """
         at = self._clock()
         async with transaction(self._pool) as connection:
-            grant = await _locked(connection, prefix)
+            grant = await locked_prefix(connection, prefix)
             if grant.state in (PrefixState.APPLIED, PrefixState.REJECTED):
                 raise TransitionRefused(
                     f"{prefix.key} awaits no verdict: it is {grant.state}", prefix=prefix.key, state=str(grant.state)
@@ -178,19 +189,11 @@ class Prefixes:
             rows = await connection.fetch(SQL["list_prefixes"], after, state, owner, limit)
         return [grant_of(row) for row in rows]
 
-    def _check_place(self, prefix: Prefix) -> None:
-        if prefix.key.rpartition(".")[0] != self._node_prefix.key:
-            raise PrefixOutsideNode(
-                f"{prefix.key} does not lie directly below this node's prefix {self._node_prefix.key}",
-                prefix=prefix.key,
-                node_prefix=self._node_prefix.key,
-            )
-
 
 async def writable_prefix(connection: Connection, account: Account, action: Action, prefix: Prefix) -> PrefixGrant:
     """The prefix for a change of its identifiers, held with its enterprise as they are until the transaction ends.
 
-    Raises ``PrefixUnknown``, ``NotAllowed``, ``PrefixNotEnabled``, ``EnterpriseNotApproved``.
+    Raises ``PrefixUnknown``, ``NotAllowed``, ``PrefixNotEnabled``, ``PrefixNotHosted``, ``EnterpriseNotApproved``.
     """
     grant = await held_prefix(connection, prefix)
     check_writable(grant, account, action)
@@ -208,29 +211,65 @@ async def held_prefix(connection: Connection, prefix: Prefix) -> PrefixGrant:
 def check_writable(grant: PrefixGrant, account: Account, action: Action) -> None:
     """Whether the account may change identifiers of a held prefix, and whether anybody may at this moment.
 
-    Raises ``NotAllowed``, ``PrefixNotEnabled``, ``EnterpriseNotApproved``.
+    Where a prefix is no longer hosted, what is registered can still be changed and deleted. Raises ``NotAllowed``,
+    ``PrefixNotEnabled``, ``PrefixNotHosted``, ``EnterpriseNotApproved``.
     """
     require(account, action, grant.enterprise_id)
+    check_enabled(grant)
+    if action in _REGISTERING and grant.hosting is not Hosting.HOSTED:
+        raise PrefixNotHosted(
+            f"the identifiers of {grant.prefix.key} are not hosted here ({grant.hosting})",
+            prefix=grant.prefix.key,
+            hosting=str(grant.hosting),
+        )
+    check_approved(grant.enterprise_state)
+
+
+def check_enabled(grant: PrefixGrant) -> None:
+    """Raises ``PrefixNotEnabled``."""
     if grant.state is not PrefixState.ENABLED:
         raise PrefixNotEnabled(
             f"the prefix {grant.prefix.key} is {grant.state}, not enabled",
             prefix=grant.prefix.key,
             state=str(grant.state),
         )
+
+
+def check_in_use(grant: PrefixGrant) -> None:
+    """Whether the prefix resolves and its enterprise is in order.
+
+    Raises ``PrefixNotEnabled``, ``EnterpriseNotApproved``.
+    """
+    _check_enabled(grant)
     check_approved(grant.enterprise_state)
+
+
+def check_own(grant: PrefixGrant) -> None:
+    """Whether it was applied for: what derives from a prefix shares its hosting and its holder.
+
+    Raises ``PrefixDerived``.
+    """
+    if grant.derived:
+        raise PrefixDerived(f"{grant.prefix.key} is derived and follows the prefix above it", above=grant.reported_as)
 
 
 async def readable_prefix(connection: Connection, account: Account, action: Action, prefix: Prefix) -> PrefixGrant:
     """The prefix for a look at it or what it holds, in whatever state. Raises ``PrefixUnknown``, ``NotAllowed``."""
-    row = await connection.fetchrow(SQL["find_prefix"], prefix.key, account.enterprise_id)
-    if row is None:
-        raise _unknown(prefix)
-    grant = grant_of(row)
+    grant = await known_prefix(connection, prefix, account.enterprise_id)
     require(account, action, grant.enterprise_id)
     return grant
 
 
-async def _locked(connection: Connection, prefix: Prefix) -> PrefixGrant:
+async def known_prefix(connection: Connection, prefix: Prefix, enterprise_id: UUID | None) -> PrefixGrant:
+    """The prefix as an enterprise sees it, in whatever state, whoever may look at it. Raises ``PrefixUnknown``."""
+    row = await connection.fetchrow(SQL["find_prefix"], prefix.key, enterprise_id)
+    if row is None:
+        raise _unknown(prefix)
+    return grant_of(row)
+
+
+async def locked_prefix(connection: Connection, prefix: Prefix) -> PrefixGrant:
+    """The prefix for a change of itself, held until the transaction ends. Raises ``PrefixUnknown``."""
     # A row that was turned down moves no more, but its state is the better refusal.
     row: Mapping[str, Any] | None = await connection.fetchrow(SQL["lock_prefix"], prefix.key)
     if row is None:
@@ -240,9 +279,14 @@ async def _locked(connection: Connection, prefix: Prefix) -> PrefixGrant:
     return grant_of(row)
 
 
+def _check_enabled(grant: PrefixGrant) -> None:
+    if grant.state is not PrefixState.ENABLED:
+        raise PrefixNotEnabled(
+            f"the prefix {grant.prefix.key} is {grant.state}, not enabled",
+            prefix=grant.prefix.key,
+            state=str(grant.state),
+        )
+
+
 def _unknown(prefix: Prefix) -> PrefixUnknown:
     return PrefixUnknown(f"the prefix {prefix.key} is not known here", prefix=prefix.key)
-
-
-def _taken(prefix: Prefix, **evidence: str) -> PrefixTaken:
-    return PrefixTaken(f"the prefix {prefix.key} is taken", prefix=prefix.key, **evidence)

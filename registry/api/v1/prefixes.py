@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -16,9 +16,12 @@ from registry.api.v1.fields import Body, Reason, Text, View
 from registry.api.v1.history import HistoryView
 from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
 from registry.enterprises import EnterpriseNotApproved, EnterpriseUnknown
+from registry.numbering.allotting import NumbersExhausted
+from registry.numbering.reserved import NumberReserved
 from registry.prefix_grant import PrefixAboveSuspended
 from registry.prefixes import Prefixes, PrefixGrant, PrefixOutsideNode, PrefixTaken, PrefixUnknown
-from registry.transitions import PREFIX, PrefixState, TransitionRefused, Verb
+from registry.reviews.cases import ReviewClaimedByOther, SecondPersonNeeded
+from registry.transitions import PREFIX, Hosting, PrefixState, TransitionRefused, Verb
 
 _TAG = "prefixes"
 _ONE = "/v1/prefixes/{prefix}"
@@ -37,11 +40,15 @@ class EnterpriseNotNamed(Malformed):
 
 
 class PrefixApplicationBody(Body):
-    """``enterprise_id`` may be left out by the enterprise's own account."""
+    """``enterprise_id`` may be left out by the enterprise's own account, ``prefix`` for the plan's next number.
 
-    prefix: Annotated[str, Field(max_length=PREFIX_LIMIT, examples=["88.101.2001"])]
+    Where identifiers are not hosted here, ``hosting`` is self_hosted: the enterprise answers for them itself.
+    """
+
+    prefix: Annotated[str, Field(max_length=PREFIX_LIMIT, examples=["88.101.2001"])] | None = None
     enterprise_id: UUID | None = None
     purpose: Annotated[Text, Field(max_length=500)] = ""
+    hosting: Literal["hosted", "self_hosted"] = "hosted"
 
 
 class PrefixQuery(Page):
@@ -50,7 +57,11 @@ class PrefixQuery(Page):
 
 
 class PrefixView(View):
-    """A prefix in the hands of an enterprise; ``prefix`` is upper case."""
+    """A prefix in the hands of an enterprise; ``prefix`` is upper case.
+
+    Identifiers are registered under hosted prefixes only. ``with_enterprise``: applied for with its enterprise and
+    reviewed with it. ``suffix_rule_id``: the coding rule that every new suffix obeys.
+    """
 
     prefix: str
     enterprise_id: UUID
@@ -58,6 +69,10 @@ class PrefixView(View):
     state: PrefixState
     purpose: str
     reason: str
+    hosting: Hosting
+    hosting_reason: str
+    with_enterprise: bool
+    suffix_rule_id: int | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -72,6 +87,10 @@ class PrefixView(View):
             state=grant.state,
             purpose=grant.purpose,
             reason=grant.reason,
+            hosting=grant.hosting,
+            hosting_reason=grant.hosting_reason,
+            with_enterprise=grant.with_enterprise,
+            suffix_rule_id=grant.suffix_rule_id,
             version=grant.version,
             created_at=grant.created_at,
             updated_at=grant.updated_at,
@@ -87,11 +106,11 @@ def prefix_routes(prefixes: Prefixes) -> list[Route]:
     """Every route of prefixes."""
 
     async def apply(call: Call, body: PrefixApplicationBody) -> Reply:
-        prefix = Prefix.parse(body.prefix)
+        prefix = None if body.prefix is None else Prefix.parse(body.prefix)
         owner = body.enterprise_id or call.account.enterprise_id
         if owner is None:
             raise EnterpriseNotNamed("say which enterprise the prefix is for", field="enterprise_id")
-        grant = await prefixes.apply(call.account, call.actor, owner, prefix, body.purpose)
+        grant = await prefixes.apply(call.account, call.actor, owner, prefix, body.purpose, Hosting(body.hosting))
         location = f"/v1/prefixes/{grant.prefix.key}"
         return Reply(PrefixView.of(grant), status=201, headers={"Location": location})
 
@@ -120,10 +139,10 @@ def prefix_routes(prefixes: Prefixes) -> list[Route]:
 
     return [
         Route("POST", "/v1/prefixes", apply, action=Action.PREFIX_APPLY, tag=_TAG,
-              summary="Apply for a prefix", summary_zh="申请前缀",
+              summary="Apply for a prefix, or for the next number of the plan", summary_zh="申请前缀",
               body=PrefixApplicationBody, answers={201: PrefixView},
               errors=(InvalidPrefix, EnterpriseNotNamed, PrefixOutsideNode, EnterpriseUnknown, EnterpriseNotApproved,
-                      PrefixTaken)),
+                      PrefixTaken, NumberReserved, NumbersExhausted)),
         Route("GET", "/v1/prefixes", listing, action=Action.PREFIX_READ, tag=_TAG,
               summary="List prefixes in the order of application", summary_zh="前缀列表",
               query=PrefixQuery, answers={200: PrefixList}, errors=(CursorBroken,)),
@@ -149,5 +168,6 @@ def _move_route(prefixes: Prefixes, verb: Verb) -> Route:
     return Route(
         "POST", f"{_ONE}/{verb}", handler, action=rule.action, tag=_TAG, summary=summary, summary_zh=summary_zh,
         body=Reason if rule.needs_reason else None, answers={200: PrefixView},
-        errors=(InvalidPrefix, PrefixUnknown, TransitionRefused, EnterpriseNotApproved, PrefixAboveSuspended),
+        errors=(InvalidPrefix, PrefixUnknown, TransitionRefused, EnterpriseNotApproved, PrefixAboveSuspended,
+                ReviewClaimedByOther, SecondPersonNeeded),
     )  # fmt: skip
