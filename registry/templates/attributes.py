@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from registry.templates.media import Media
+
 FIRST_INDEX = 2000
 """Indexes of ordinary attributes start here; 100 to 1999 are the node's (SNMS keeps 1000, 1001 and 1999)."""
 LAST_INDEX = 2**31 - 1
@@ -32,6 +34,14 @@ class Kind(StrEnum):
     REFERENCE = "reference"  # another identifier (registry/references.py)
 
 
+class AttributeState(StrEnum):
+    """Whether an attribute takes values (snms-api 15.4, 15.5). What is stored stays shown in every state."""
+
+    ENABLED = "enabled"  # 启用
+    DISABLED = "disabled"  # 禁用
+    PENDING = "pending"  # 未生效
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """What a template says about one attribute. Only a ``Template`` proves that it makes sense.
@@ -43,7 +53,11 @@ class Attribute:
     two identifiers of a prefix have the same value; ``listed``: identifiers can be found by it.
 
     ``many``: an array of at most ``max_items`` such values, each of which obeys all that is said here; arrays stand
-    in no index. ``unit`` is that of the stored numbers, a symbol of ``registry.templates.units``.
+    in no index. ``unit`` is that of the stored numbers, a symbol of ``registry.templates.units``, and ``decimals``
+    how many digits they have behind the point at most. ``media`` and ``suffixes`` bound the files of the kind file.
+    ``template`` names the template that targets of references should have: where they do not, nothing is refused.
+    ``date_format`` says how pages show a date, for instance ``YYYY/MM/DD``. ``code``, ``definition`` and ``comment``
+    are for people. Only an enabled attribute takes values, and demands one where it is required.
     """
 
     name: str
@@ -64,6 +78,20 @@ class Attribute:
     many: bool = False
     max_items: int | None = None
     unit: str | None = None
+    state: AttributeState = AttributeState.ENABLED
+    decimals: int | None = None
+    media: Media | None = None
+    suffixes: tuple[str, ...] = ()
+    template: str | None = None
+    date_format: str | None = None
+    code: str = ""
+    definition: str = ""
+    comment: str = ""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it takes values."""
+        return self.state is AttributeState.ENABLED
 
     @property
     def longest(self) -> int:

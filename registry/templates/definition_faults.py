@@ -19,15 +19,23 @@ from registry.templates.attributes import (
     Attribute,
     Kind,
 )
+from registry.templates.media import MAX_SUFFIX, MAX_SUFFIXES
 from registry.templates.patterns import InvalidPattern, compile_pattern
 from registry.templates.units import known_units
-from registry.templates.value_rules import Refused, canonical_date, canonical_number, check_text
+from registry.templates.value_rules import MAX_DIGITS, Refused, canonical_date, canonical_number, check_text
 
 MAX_CHOICES = 1000
 MAX_TITLE = 255
+MAX_CODE = 50
+MAX_TEXT = 200
+"""Characters of a code, and of a definition or comment (snms-api 10.1)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}|10320/loc")  # locations, for the proxy
+_SUFFIX = re.compile(rf"[A-Za-z0-9]{{1,{MAX_SUFFIX}}}")
+_DATE_PARTS = ("YYYY", "MM", "DD")
+_DATE_FORMAT = re.compile(r"(?:YYYY|MM|DD|[-/. 年月日])+")
+_TEMPLATE = re.compile(r"[^\s\x00-\x1f\x7f]{1,255}")
 
 Finding = tuple[str, str, str, str]
 """Member of the definition, code, sentence in Chinese, sentence in English."""
@@ -44,6 +52,8 @@ def attribute_faults(attribute: Attribute, place: str) -> list[Fault]:
         *_choices(attribute),
         *_arrays(attribute),
         *_units(attribute),
+        *_files(attribute),
+        *_texts(attribute),
     )
     return [Fault(f"{place}.{member}", code, f"{zh} / {en}") for member, code, zh, en in findings]
 
@@ -100,6 +110,11 @@ def _of_other_kinds(attribute: Attribute) -> Iterator[Finding]:
         "maximum": (attribute.maximum is None, kind in {Kind.NUMBER, Kind.DATE}),
         "choices": (not attribute.choices, kind is Kind.ENUM),
         "unit": (attribute.unit is None, kind is Kind.NUMBER),
+        "decimals": (attribute.decimals is None, kind is Kind.NUMBER),
+        "media": (attribute.media is None, kind is Kind.FILE),
+        "suffixes": (not attribute.suffixes, kind is Kind.FILE),
+        "template": (attribute.template is None, kind is Kind.REFERENCE),
+        "date_format": (attribute.date_format is None, kind is Kind.DATE),
     }
     for member, (absent, fits) in limits.items():
         if not absent and not fits:
@@ -184,10 +199,45 @@ def _units(attribute: Attribute) -> Iterator[Finding]:
         listed = ", ".join(known)
         yield "unit", "unknown_unit", f"未知的单位；可用：{listed}", f"no known unit; known are: {listed}"
 
+    if attribute.decimals is not None and not 0 <= attribute.decimals <= MAX_DIGITS:
+        zh, en = f"小数位数为 0 至 {MAX_DIGITS}", f"there are 0 to {MAX_DIGITS} decimals"
+        yield "decimals", "bad_length", zh, en
+
+
+def _files(attribute: Attribute) -> Iterator[Finding]:
+    suffixes = attribute.suffixes
+    if len(suffixes) > MAX_SUFFIXES or not all(_SUFFIX.fullmatch(suffix) for suffix in suffixes):
+        zh = f"文件后缀最多 {MAX_SUFFIXES} 个，每个为 1 至 {MAX_SUFFIX} 个字母或数字"
+        en = f"there are at most {MAX_SUFFIXES} suffixes, each of 1 to {MAX_SUFFIX} ASCII letters and digits"
+        yield "suffixes", "bad_suffix", zh, en
+
+
+def _texts(attribute: Attribute) -> Iterator[Finding]:
+    for member, text, most in (
+        ("code", attribute.code, MAX_CODE),
+        ("definition", attribute.definition, MAX_TEXT),
+        ("comment", attribute.comment, MAX_TEXT),
+    ):
+        if len(text) > most or not _sound(text):
+            zh, en = f"最多 {most} 个字符，不含控制字符", f"at most {most} characters in NFC, no control characters"
+            yield member, "bad_text", zh, en
+    if attribute.template is not None and not _TEMPLATE.fullmatch(attribute.template):
+        zh, en = "应为模板名或元数据标识", "neither the name of a template nor a handle"
+        yield "template", "bad_template", zh, en
+    form = attribute.date_format
+    if form is not None and not (_DATE_FORMAT.fullmatch(form) and all(form.count(part) < 2 for part in _DATE_PARTS)):
+        zh, en = "由 YYYY、MM、DD 及分隔符组成", "made of YYYY, MM and DD, once each, and separators"
+        yield "date_format", "bad_date_format", zh, en
+
 
 def _storable(text: str) -> bool:
     """Text on one line, in NFC, without spaces around it."""
+    return _sound(text) and text == text.strip(" ") and not set(text) & set("\t\r\n")
+
+
+def _sound(text: str) -> bool:
     try:
-        return check_text(text) == text.strip(" ") and not set(text) & set("\t\r\n")
+        check_text(text)
     except Refused:
         return False
+    return True

@@ -6,22 +6,33 @@ in the order of the indexes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import msgspec
-
 from node.errors import Malformed
-from node.identifier import Identifier, InvalidIdentifier, InvalidSuffix, Prefix, suffix_key
+from node.identifier import InvalidIdentifier, InvalidSuffix, Prefix, suffix_key
 from node.record import MAX_RECORD_BYTES, MAX_VALUES, ValueEncoder
 from registry.mappings.mapping import SUFFIX, Mapped
 from registry.rejection import Code, Fault
-from registry.templates.arrays import array_rule, items_of
-from registry.templates.attributes import Attribute, Kind
+from registry.templates.arrays import array_rule
+from registry.templates.attributes import Attribute, AttributeState
+from registry.templates.beside import Gathered, NamedFile, SideEntry, Target, gather_of
 from registry.templates.record_pieces import Piece, assembled, pieces
-from registry.templates.value_rules import Refused, Rule, digest_of, rule_of
+from registry.templates.value_rules import Refused, Rule, rule_of
+
+__all__ = [
+    "Checked",
+    "Encoded",
+    "Encoder",
+    "Entry",
+    "NamedFile",
+    "SideEntry",
+    "Target",
+    "suffix_faults",
+    "timestamp_of",
+]
 
 _SUFFIX_REASONS = {
     "empty": "不能为空",
@@ -30,30 +41,6 @@ _SUFFIX_REASONS = {
     "edge_space": "首尾不能有空格",
     "not_normalized": "不是 Unicode NFC 规范形式",
 }
-
-
-class SideEntry(msgspec.Struct, frozen=True, gc=False):
-    """The value of a unique or listed attribute, for the side index; ``number`` is it again where it is a number."""
-
-    index: int
-    unique: bool
-    value: str
-    number: str | None = None
-
-
-class Target(NamedTuple):
-    """An identifier that an attribute refers to, by comparison keys."""
-
-    attribute_index: int
-    prefix: str
-    suffix_key: str
-
-
-class NamedFile(NamedTuple):
-    """A file that an attribute names, by its SHA-256 (32 bytes)."""
-
-    attribute_index: int
-    digest: bytes
 
 
 class Checked(NamedTuple):
@@ -83,24 +70,11 @@ class Encoded(NamedTuple):
     files: Sequence[NamedFile] = ()
 
 
-class _Gathered:
-    """What the values of one record say beside it, in the order of the indexes; a target or file stands once."""
-
-    __slots__ = ("files", "references", "side")
-
-    def __init__(self) -> None:
-        self.side: list[SideEntry] = []
-        self.references: dict[Target, None] = {}
-        self.files: dict[NamedFile, None] = {}
-
-
-_Gather = Callable[[str, _Gathered], None]
-
-
 class Encoder:
     """A template made ready for many rows; ``Template.compile`` makes it.
 
-    A value that is None or empty is absent. Timestamps are the four big-endian bytes of a Unix time in seconds. What
+    A value that is None or empty is absent. An attribute that is not enabled takes no value and keeps what it has.
+    Timestamps are the four big-endian bytes of a Unix time in seconds. What
     a record holds at indexes that no attribute has are free values: no template judges them, nor loses them.
     """
 
@@ -109,11 +83,14 @@ class Encoder:
         self._positions = {attribute.name: position for position, attribute in enumerate(attributes)}
         self._rules = [_rule_of(attribute) for attribute in attributes]
         self._encoders = [ValueEncoder(attribute.index, attribute.type, ttl).encode for attribute in attributes]
-        gathers = [_gather_of(attribute) for attribute in attributes]
-        by_index = sorted(range(len(attributes)), key=lambda position: attributes[position].index)
-        self._steps = [
-            (at, self._rules[at], self._encoders[at], attributes[at].required, gathers[at]) for at in by_index
+        self._taking = [
+            rule if attribute.enabled else _refusing(attribute)
+            for attribute, rule in zip(attributes, self._rules, strict=True)
         ]
+        self._required = [attribute.required and attribute.enabled for attribute in attributes]
+        gathers = [gather_of(attribute) for attribute in attributes]
+        by_index = sorted(range(len(attributes)), key=lambda position: attributes[position].index)
+        self._steps = [(at, self._taking[at], self._encoders[at], self._required[at], gathers[at]) for at in by_index]
         self._indexes = frozenset(attribute.index for attribute in attributes)
         self._gathers = {
             attribute.index: gather
@@ -124,7 +101,7 @@ class Encoder:
     def entry(self, prefix: Prefix, mapped: Mapped, timestamp: bytes) -> Entry | list[Fault]:
         """One mapped row as something to register, or everything wrong with it."""
         suffix, values, faults = mapped
-        gathered = _Gathered() if self._gathers else _NOTHING
+        gathered = Gathered() if self._gathers else _NOTHING
         record = self._record(values, timestamp, gathered)
         if record is not None and isinstance(suffix, str) and suffix and not faults:
             try:
@@ -147,7 +124,7 @@ class Encoder:
 
     def row(self, values: Sequence[Any], timestamp: bytes) -> Encoded | list[Fault]:
         """Values by the position of their attribute: the record, or everything wrong with them."""
-        gathered = _Gathered()
+        gathered = Gathered()
         record = self._record(values, timestamp, gathered)
         return self._examined(values)[1] if record is None else _encoded(record, gathered)
 
@@ -165,12 +142,14 @@ class Encoder:
         changes: Mapping[str, Any],
         timestamp: bytes,
         free: Mapping[int, bytes | None] = MappingProxyType({}),
+        carried: Set[str] = frozenset(),
     ) -> Encoded | list[Fault]:
         """A stored record with some attributes changed by name (None or empty: cleared), or everything wrong.
 
         ``free`` are changes of free values: their octets by index, ``None`` removes one. What a change does not name
         stays octet for octet, also where the new value is the old one: a merge that changes nothing gives the very
-        same record.
+        same record. ``carried`` names changes that bring stored values from another edition: an attribute that takes
+        no new values takes them.
         """
         faults: list[Fault] = []
         standing = {index: (octets, data) for index, octets, data in pieces(current)}
@@ -179,19 +158,24 @@ class Encoder:
             if position is None:
                 faults.append(Code.UNKNOWN_ATTRIBUTE.fault(name))
                 continue
-            found = self._text(position, value)
+            attribute = self._attributes[position]
+            index, kept = attribute.index, not attribute.enabled and name not in carried
+            found = self._text(position, value, self._rules)
             if isinstance(found, list):
                 faults.extend(found)
                 continue
-            index, data = self._attributes[position].index, found.encode()
+            data = found.encode()
+            if kept and data != (standing[index][1] if index in standing else b""):
+                faults.append(_not_enabled(attribute).fault(name))
+                continue
             if not data:
                 standing.pop(index, None)
             elif index not in standing or standing[index][1] != data:
                 standing[index] = self._encoders[position](data, timestamp), data
         faults += [
             Code.REQUIRED.fault(attribute.name)
-            for attribute in self._attributes
-            if attribute.required and attribute.index not in standing and attribute.name not in changes
+            for attribute, required in zip(self._attributes, self._required, strict=True)
+            if required and attribute.index not in standing and attribute.name not in changes
         ]
         for index, octets_of_one in free.items():
             if octets_of_one is None:
@@ -215,6 +199,12 @@ class Encoder:
     def only_free(self, record: bytes) -> bytes:
         """A stored record without its attributes."""
         return assembled({index: octets for index, octets, _ in self.free_of(record)})
+
+    def lasting(self, record: bytes) -> bytes:
+        """A stored record without what a whole update replaces: its free values, and those of attributes that take
+        none now."""
+        taking = {attribute.index for attribute in self._attributes if attribute.enabled}
+        return assembled({index: octets for index, octets, _ in pieces(record) if index not in taking})
 
     def occupied(self, record: bytes) -> list[Fault]:
         """What is wrong with a record whose free values come from elsewhere: they stand where attributes belong."""
@@ -247,7 +237,7 @@ class Encoder:
         assert isinstance(encoded, Encoded), encoded  # a stored text passes its own rule again
         return encoded
 
-    def _record(self, values: Sequence[Any], timestamp: bytes, gathered: _Gathered) -> bytes | None:
+    def _record(self, values: Sequence[Any], timestamp: bytes, gathered: Gathered) -> bytes | None:
         """The record, or ``None`` when ``_examined`` has something to say."""
         parts: list[bytes] = []
         try:
@@ -277,7 +267,7 @@ class Encoder:
         faults: list[Fault] = []
         octets = 4
         for position in range(len(self._attributes)):
-            found = self._text(position, values[position])
+            found = self._text(position, values[position], self._taking)
             if isinstance(found, list):
                 faults.extend(found)
             elif found:
@@ -289,7 +279,7 @@ class Encoder:
             faults.append(Code.RECORD_TOO_LARGE.fault(limit=MAX_RECORD_BYTES))
         return checked, faults
 
-    def _text(self, position: int, value: object) -> str | list[Fault]:
+    def _text(self, position: int, value: object, rules: Sequence[Rule]) -> str | list[Fault]:
         """The text to store, empty for an absent value, or what is wrong with it."""
         attribute = self._attributes[position]
         text = ""
@@ -297,15 +287,15 @@ class Encoder:
             if isinstance(value, list) and not attribute.many:
                 return [Code.ONE_VALUE.fault(attribute.name)]
             try:
-                text = self._rules[position](value)
+                text = rules[position](value)
             except Refused as refused:
                 return refused.faults(attribute.name)
-        if attribute.required and not text:
+        if self._required[position] and not text:
             return [Code.REQUIRED.fault(attribute.name)]
         return text
 
-    def _gathered(self, record: bytes) -> _Gathered:
-        gathered = _Gathered()
+    def _gathered(self, record: bytes) -> Gathered:
+        gathered = Gathered()
         if self._gathers:
             for index, _, data in pieces(record):
                 gather = self._gathers.get(index)
@@ -319,11 +309,11 @@ def timestamp_of(at: datetime) -> bytes:
     return int(at.timestamp()).to_bytes(4, "big")
 
 
-_NOTHING = _Gathered()
+_NOTHING = Gathered()
 """Of a template whose records have nothing beside them."""
 
 
-def _encoded(record: bytes, gathered: _Gathered) -> Encoded:
+def _encoded(record: bytes, gathered: Gathered) -> Encoded:
     return Encoded(record, gathered.side, tuple(gathered.references), tuple(gathered.files))
 
 
@@ -332,33 +322,18 @@ def _rule_of(attribute: Attribute) -> Rule:
     return array_rule(rule, attribute.most_items) if attribute.many else rule
 
 
-def _gather_of(attribute: Attribute) -> _Gather | None:
-    """What to keep of the stored texts of an attribute; arrays always have such a function, for they may be empty."""
-    index, unique, indexed = attribute.index, attribute.unique, attribute.indexed
-    kind = attribute.kind
-    if not (indexed or attribute.many or kind in (Kind.FILE, Kind.REFERENCE)):
-        return None
+def _refusing(attribute: Attribute) -> Rule:
+    """The rule of an attribute that takes no values."""
+    code = _not_enabled(attribute)
 
-    def gather(text: str, gathered: _Gathered) -> None:
-        if indexed:
-            gathered.side.append(SideEntry(index, unique, text, text if kind is Kind.NUMBER else None))
-        if kind is Kind.REFERENCE:
-            target = Identifier.parse(text)
-            gathered.references[Target(index, target.prefix.key, target.key)] = None
-        elif kind is Kind.FILE:
-            gathered.files[NamedFile(index, digest_of(text))] = None
+    def refused(_: object) -> str:
+        raise Refused(code)
 
-    def gather_items(text: str, gathered: _Gathered) -> None:
-        for item in items_of(text):
-            gather(item, gathered)
-
-    if not attribute.many:
-        return gather
-    return gather_items if kind in (Kind.FILE, Kind.REFERENCE) else _gather_nothing
+    return refused
 
 
-def _gather_nothing(text: str, gathered: _Gathered) -> None:
-    """Arrays that nothing stands beside."""
+def _not_enabled(attribute: Attribute) -> Code:
+    return Code.ATTRIBUTE_PENDING if attribute.state is AttributeState.PENDING else Code.ATTRIBUTE_DISABLED
 
 
 def suffix_faults(prefix: Prefix, suffix: object) -> list[Fault]:

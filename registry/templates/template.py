@@ -20,15 +20,18 @@ from node.errors import Malformed
 from node.record import DEFAULT_TTL, Value, decode_value
 from registry.rejection import Fault, shown
 from registry.templates.arrays import items_of
-from registry.templates.attributes import FIRST_INDEX, Attribute, Kind
+from registry.templates.attributes import FIRST_INDEX, Attribute, AttributeState, Kind
 from registry.templates.definition_faults import Finding, attribute_faults, title_findings
+from registry.templates.display import Display, display_findings
 from registry.templates.encoder import Checked, Encoded, Encoder, Entry, NamedFile, SideEntry, Target
 from registry.templates.record_pieces import pieces
 from registry.templates.value_rules import Refused, canonical_number
 
 __all__ = [
     "Attribute",
+    "AttributeState",
     "Checked",
+    "Display",
     "Encoded",
     "Encoder",
     "Entry",
@@ -39,6 +42,7 @@ __all__ = [
     "SideEntry",
     "Target",
     "Template",
+    "attribute_of",
 ]
 
 MIN_TTL = 60
@@ -79,6 +83,7 @@ class Template:
     attributes: tuple[Attribute, ...] = ()
     ttl: int = DEFAULT_TTL
     landing: Landing = Landing.PAGE
+    display: Display | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", tuple(_completed(self.attributes)))
@@ -91,6 +96,10 @@ class Template:
     def compile(self) -> Encoder:
         """The checker and encoder of this template's records."""
         return Encoder(self.attributes, self.ttl)
+
+    def compile_as_stored(self) -> Encoder:
+        """The same for records that come back: what takes no values now had them then."""
+        return Encoder([_as_stored(attribute) for attribute in self.attributes], self.ttl)
 
     def attributes_of(self, record: bytes) -> dict[str, str | list[str]]:
         """The attributes of a stored record by their names, as stored; arrays as lists, in the order of the indexes.
@@ -116,11 +125,16 @@ class Template:
 
     def to_json(self) -> dict[str, Any]:
         """Everything in JSON's own types; members of attributes that say nothing are left out."""
-        return {
+        said: dict[str, Any] = {
             **{member.name: getattr(self, member.name) for member in fields(self)},
             "landing": self.landing.value,
             "attributes": [_attribute_to_json(attribute) for attribute in self.attributes],
         }
+        if self.display is None:
+            del said["display"]
+        else:
+            said["display"] = self.display.to_json()
+        return said
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -143,7 +157,21 @@ class Template:
             faults.append(Fault(None, "wrong_shape", f"格式有误 / {shown(str(error))}"))
         if faults:
             raise InvalidTemplate(faults)
-        return cls(head.name, head.version, head.title_zh, head.title_en, attributes, head.ttl, head.landing)
+        return cls(
+            head.name, head.version, head.title_zh, head.title_en, attributes, head.ttl, head.landing, head.display
+        )
+
+
+def attribute_of(document: Mapping[str, Any], place: str) -> Attribute:
+    """One attribute of a decoded JSON object, as ``Template.from_json`` reads it, but not yet checked.
+
+    ``place`` is its path. Raises ``InvalidTemplate``.
+    """
+    faults: list[Fault] = []
+    attribute = _attribute_from_json(document, place, faults)
+    if faults:
+        raise InvalidTemplate(faults)
+    return attribute
 
 
 class _Head(msgspec.Struct, forbid_unknown_fields=True):
@@ -156,6 +184,7 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     title_en: str = ""
     ttl: int = DEFAULT_TTL
     landing: Landing = Landing.PAGE
+    display: Display | None = None
 
 
 _DEFAULTS = {member.name: member.default for member in fields(Attribute)}
@@ -165,10 +194,19 @@ _UNREADABLE = Attribute("", "")
 def _attribute_to_json(attribute: Attribute) -> dict[str, Any]:
     members: dict[str, Any] = {name: getattr(attribute, name) for name in _DEFAULTS}
     said = {name: member for name, member in members.items() if member != _DEFAULTS[name]}
+    for name, fact in said.items():
+        if isinstance(fact, StrEnum):
+            said[name] = fact.value
+        elif isinstance(fact, tuple):
+            said[name] = list(fact)
     said["kind"] = attribute.kind.value
-    if attribute.choices:
-        said["choices"] = list(attribute.choices)
     return said
+
+
+def _as_stored(attribute: Attribute) -> Attribute:
+    if attribute.enabled:
+        return attribute
+    return replace(attribute, state=AttributeState.ENABLED, required=False)
 
 
 def _attribute_from_json(member: object, place: str, faults: list[Fault]) -> Attribute:
@@ -229,6 +267,8 @@ def _findings(template: Template) -> Iterator[Finding]:
         yield "attributes", "bad_attribute_count", zh, en
     yield from _repeated("name", (attribute.name for attribute in template.attributes))
     yield from _repeated("index", (attribute.index for attribute in template.attributes))
+    if template.display is not None:
+        yield from display_findings(template.display, template.attributes)
     if template.landing is Landing.REDIRECT and not any(attribute.is_url for attribute in template.attributes):
         zh, en = "跳转需要一个 URL 类型的属性", "a redirect needs an attribute of type URL"
         yield "landing", "redirect_without_url", zh, en

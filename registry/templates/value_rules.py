@@ -184,6 +184,8 @@ def _string_rule(attribute: Attribute) -> Rule:
 def _number_rule(attribute: Attribute) -> Rule:
     minimum, maximum = attribute.minimum, attribute.maximum
     read = canonical_number if attribute.unit is None else _reader_of_units(attribute.unit)
+    if attribute.decimals is not None:
+        read = _at_most(attribute.decimals, read)
     if minimum is None and maximum is None:
         return read
     low = None if minimum is None else Decimal(minimum)
@@ -199,6 +201,19 @@ def _number_rule(attribute: Attribute) -> Rule:
         return text
 
     return rule
+
+
+def _at_most(decimals: int, read: Rule) -> Rule:
+    """Digits behind the point are counted as they are stored, zeros too."""
+
+    def counted(value: object) -> str:
+        text = read(value)
+        found = len(text.partition(".")[2])
+        if found > decimals:
+            raise Refused(Code.TOO_MANY_DECIMALS, limit=decimals, found=found)
+        return text
+
+    return counted
 
 
 def _reader_of_units(unit: str) -> Rule:

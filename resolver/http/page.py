@@ -7,8 +7,7 @@ template says a value names, become links; and the headers forbid whatever the p
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -18,22 +17,19 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from node.problem import headers_of
-from node.record import Record, Value
 from resolver.answer import Entry, Found, NotResponsible
 from resolver.http.caching import NOT_KEPT, is_current, kept_for
-from resolver.http.meaning import Item, items_of
+from resolver.http.display import Section, display_of, shown_line, shown_text
 from resolver.http.negotiation import prefers_english
 from resolver.http.page_texts import CHINESE, ENGLISH, REFUSALS_EN, REFUSALS_ZH
-from resolver.http.page_values import Line, is_handle_systems, own_lines, references
+from resolver.http.page_values import Line, own_lines
 from resolver.http.verdict import Verdict
-from resolver.local import UNKNOWN_FACE, AttributeFace, TemplateFace
+from resolver.local import UNKNOWN_FACE, TemplateFace
 from resolver.names import PREFIX_SPACE
 
 _HERE = Path(__file__).parent
 _BEIJING = timezone(timedelta(hours=8))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands for a time that nobody knows
-_TITLE_ATTRIBUTE = "name"
-_SHOWN_CHARACTERS = 20_000  # of one value; the record itself is one link away
 
 PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -60,11 +56,12 @@ class RecordView:
 
     identifier: str
     title: str
+    image: str | None  # its address on this node
     template: str
     enterprise: str
     enterprise_other: str
     alias_note: str
-    lines: tuple[Line, ...]
+    sections: tuple[Section, ...]
     own_lines: tuple[Line, ...]
     is_systems: bool  # a handle of the Handle System itself: its own values are what it is about
     registered: Moment | None
@@ -161,87 +158,27 @@ def view_of(found: Found, face: TemplateFace, english: bool, alias: str) -> Reco
     """Everything that the page of a found identifier says, as plain text."""
     entry = found.entry
     is_systems = entry.prefix.startswith("0.")
-    name = next((attribute for attribute in face.attributes if attribute.name == _TITLE_ATTRIBUTE), None)
-    named = next((value for value in found.values if name is not None and value.index == name.index), None)
+    display = display_of(found.values, face, english)
     said = ENGLISH if english else CHINESE
     name_zh = entry.enterprise or ("" if is_systems else said["under_review"])
     name_en = entry.enterprise_en or name_zh
-    title = ", ".join(entry.text for entry in entries_of(named, name, english)) if named is not None else ""
-    if entry.prefix == PREFIX_SPACE:
-        title = f"{said['prefix']} {entry.suffix}"
+    title = f"{said['prefix']} {shown_text(entry.suffix)}" if entry.prefix == PREFIX_SPACE else display.title
     return RecordView(
         identifier=shown_text(entry.text),
-        title=shown_text(title),
+        title=title,
+        image=display.image,
         template=(face.title_en or face.title_zh) if english else face.title_zh,
         enterprise=name_en if english else name_zh,
         enterprise_other="" if name_en == name_zh else (name_zh if english else name_en),
         alias_note=said["alias_of"].format(asked=shown_text(alias)) if alias else "",
-        lines=tuple(lines_of(found.values, face, named, english)),
-        own_lines=tuple(map(_shown_line, own_lines(found.values, english))),
+        sections=display.sections,
+        own_lines=tuple(map(shown_line, own_lines(found.values, english))),
         is_systems=is_systems,
         registered=moment(entry.registered_at) if entry.registered_at > _EPOCH else None,
         changed=moment(entry.updated_at) if entry.updated_at != entry.registered_at else None,
         record_path=record_path(entry),
         stale_minutes=None if found.age is None else int(found.age // 60),
     )
-
-
-def lines_of(values: Record, face: TemplateFace, left_out: Value | None, english: bool) -> Iterator[Line]:
-    """The values in the template's order, then those it does not know; the Handle System's own are left out."""
-    attributes = {attribute.index: attribute for attribute in face.attributes}
-    place = {index: number for number, index in enumerate(attributes)}
-    for value in sorted(values, key=lambda value: (place.get(value.index, len(place)), value.index)):
-        if value is left_out or is_handle_systems(value):
-            continue
-        attribute = attributes.get(value.index)
-        entries = (*entries_of(value, attribute, english), *references(value, english))
-        yield _shown_line(Line(title_of(attribute, value, english), entries))
-
-
-def title_of(attribute: AttributeFace | None, value: Value, english: bool) -> str:
-    """What a value is called: by its template, else by its type."""
-    if attribute is None:
-        return value.type
-    return (attribute.title_en or attribute.title_zh) if english else attribute.title_zh
-
-
-def entries_of(value: Value, attribute: AttributeFace | None, english: bool) -> tuple[Item, ...]:
-    """The data as people read it, with its unit; what is no text is described, what is too long is cut."""
-    said = ENGLISH if english else CHINESE
-    items = items_of(value.data, attribute)
-    if items is None:
-        return (Item(said["binary"].format(bytes=len(value.data)), None),)
-    room = _SHOWN_CHARACTERS
-    entries = []
-    for item in items:
-        if room <= 0:
-            entries.append(Item("…", None))
-            break
-        text = item.text if len(item.text) <= room else item.text[:room] + "…"
-        room -= len(text)
-        if attribute is not None and attribute.unit is not None:
-            text = f"{text} {attribute.unit}"
-        elif attribute is not None and attribute.kind == "file" and item.href is not None:
-            text = f"{said['file']} {text[:15]}…"
-        entries.append(Item(text, item.href))
-    return tuple(entries)
-
-
-def _shown_line(line: Line) -> Line:
-    return Line(shown_text(line.title), tuple(Item(shown_text(item.text), item.href) for item in line.entries))
-
-
-def shown_text(text: str) -> str:
-    """The text with every character that a browser would obey rather than show replaced by U+FFFD."""
-    if text.isprintable():
-        return text
-    return "".join("\ufffd" if _obeyed(character) else character for character in text)
-
-
-def _obeyed(character: str) -> bool:
-    if character in "\n\t\u200c\u200d":  # line ends are shown; joiners belong to some scripts
-        return False
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs")
 
 
 def moment(at: datetime) -> Moment:

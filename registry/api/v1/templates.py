@@ -1,128 +1,44 @@
-"""``/v1/templates``: definitions, publication, next versions, history."""
+"""``/v1/templates``: definitions, publication, next versions, copies, history."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Annotated, Any, Self
-from uuid import UUID
-
-from pydantic import Field
 
 from node.auth import Account, Action
 from node.journal import Actor
-from node.record import DEFAULT_TTL
 from node.routes import Call, Handler, Reply, Route
-from registry.api.v1.fields import Body, Version, View
 from registry.api.v1.history import HistoryView
 from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
+from registry.api.v1.template_bodies import (
+    TemplateBody,
+    TemplateChangeBody,
+    TemplateCopyBody,
+    TemplateEditBody,
+    TemplateList,
+    TemplatePreview,
+    TemplateQuery,
+    TemplateView,
+)
 from registry.enterprises import EnterpriseUnknown
 from registry.store import VersionChanged
-from registry.templates.attributes import MOST_ITEMS
 from registry.templates.stored import (
+    AttributeNatureFixed,
+    AttributesFixed,
     StoredTemplate,
     TemplateDraftExists,
+    TemplateInUse,
     TemplateNameFixed,
     TemplateNameTaken,
     TemplateNotEditable,
+    TemplateNotPublished,
     Templates,
     TemplateUnknown,
 )
-from registry.templates.template import MAX_ATTRIBUTES, InvalidTemplate, Kind, Landing, Template
-from registry.transitions import TEMPLATE, TemplateState, TransitionRefused, Verb
+from registry.templates.template import InvalidTemplate
+from registry.transitions import TEMPLATE, TransitionRefused, Verb
 
 _TAG = "templates"
 _ONE = "/v1/templates/{template_id}"
-_Limit = Annotated[str, Field(max_length=64)] | int | float
-
-
-class AttributeBody(Body):
-    """One attribute. ``index`` and ``type`` are given by the node when left out; limits are for their own kinds."""
-
-    name: Annotated[str, Field(max_length=64)]
-    title_zh: Annotated[str, Field(max_length=255)]
-    title_en: Annotated[str, Field(max_length=255)] = ""
-    kind: Kind = Kind.STRING
-    index: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    type: Annotated[str, Field(max_length=128)] = ""
-    required: bool = False
-    unique: bool = False
-    listed: bool = False
-    min_length: Annotated[int, Field(ge=0, le=65535)] | None = None
-    max_length: Annotated[int, Field(ge=1, le=65535)] | None = None
-    minimum: _Limit | None = None
-    maximum: _Limit | None = None
-    pattern: Annotated[str, Field(max_length=1000)] | None = None
-    choices: Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=1000, default_factory=list)]
-    many: Annotated[bool, Field(description="an array of such values")] = False
-    max_items: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
-    unit: Annotated[str, Field(max_length=32, description="of the stored numbers, for example kW")] | None = None
-
-
-class DefinitionBody(Body):
-    """What a template says."""
-
-    name: Annotated[str, Field(max_length=128)]
-    title_zh: Annotated[str, Field(max_length=255)]
-    title_en: Annotated[str, Field(max_length=255)] = ""
-    attributes: Annotated[list[AttributeBody], Field(max_length=MAX_ATTRIBUTES)]
-    ttl: Annotated[int, Field(description="seconds that resolvers may keep an answer")] = DEFAULT_TTL
-    landing: Landing = Landing.PAGE
-
-    def template(self) -> Template:
-        """The domain value. Raises ``InvalidTemplate``."""
-        definition = self.model_dump(mode="json", exclude={"enterprise_id", "version"}, exclude_none=True)
-        return Template.from_json({**definition, "version": 1})
-
-
-class TemplateBody(DefinitionBody):
-    """``enterprise_id`` left out: the caller's own enterprise, or for staff the node's own, usable by everybody."""
-
-    enterprise_id: UUID | None = None
-
-
-class TemplateEditBody(DefinitionBody):
-    """The whole definition anew."""
-
-    version: Version
-
-
-class TemplateQuery(Page):
-    state: TemplateState | None = None
-
-
-class TemplateView(View):
-    """``definition.version`` numbers the editions of a template, ``version`` the changes of this one."""
-
-    template_id: int
-    enterprise_id: UUID | None
-    name: str
-    template_version: int
-    state: TemplateState
-    definition: dict[str, Any]
-    version: int
-    created_at: datetime
-    updated_at: datetime
-
-    @classmethod
-    def of(cls, stored: StoredTemplate) -> Self:
-        """The answer about one template."""
-        return cls(
-            template_id=stored.template_id,
-            enterprise_id=stored.enterprise_id,
-            name=stored.template.name,
-            template_version=stored.template.version,
-            state=stored.state,
-            definition=stored.template.to_json(),
-            version=stored.version,
-            created_at=stored.created_at,
-            updated_at=stored.updated_at,
-        )
-
-
-class TemplateList(View):
-    items: list[TemplateView]
-    next_cursor: str | None
 
 
 def template_routes(templates: Templates) -> list[Route]:
@@ -147,6 +63,25 @@ def template_routes(templates: Templates) -> list[Route]:
             call.account, call.actor, call.number("template_id"), body.template(), body.version
         )
         return Reply(TemplateView.of(edited))
+
+    async def change(call: Call, body: TemplateChangeBody) -> Reply:
+        changed = await templates.change(call.account, call.actor, call.number("template_id"), body.changes())
+        return Reply(TemplateView.of(changed))
+
+    async def copy(call: Call, body: TemplateCopyBody) -> Reply:
+        owner = body.enterprise_id or call.account.enterprise_id
+        made = await templates.copy(
+            call.account, call.actor, call.number("template_id"), owner, body.name, fixed=body.fixed
+        )
+        return _created(made)
+
+    async def delete(call: Call) -> Reply:
+        await templates.delete(call.account, call.actor, call.number("template_id"))
+        return Reply(status=204)
+
+    async def preview(call: Call) -> Reply:
+        stored = await templates.get(call.account, call.number("template_id"))
+        return Reply(TemplatePreview.of(stored.template))
 
     async def revise(call: Call) -> Reply:
         return _created(await templates.revise(call.account, call.actor, call.number("template_id")))
@@ -175,7 +110,22 @@ def template_routes(templates: Templates) -> list[Route]:
               summary="Replace the definition of a draft", summary_zh="修改数据模板草稿",
               body=TemplateEditBody, answers={200: TemplateView},
               errors=(InvalidTemplate, TemplateUnknown, VersionChanged, TemplateNotEditable, TemplateNameTaken,
-                      TemplateNameFixed)),
+                      TemplateNameFixed, AttributesFixed)),
+        Route("PATCH", _ONE, change, action=Action.TEMPLATE_EDIT, tag=_TAG,
+              summary="Append, change, enable, disable attributes: of a published template as its next edition",
+              summary_zh="增补、修改、启用、禁用属性（已发布的模板随即产生新版本）",
+              body=TemplateChangeBody, answers={200: TemplateView},
+              errors=(InvalidTemplate, TemplateUnknown, TemplateDraftExists, AttributesFixed, AttributeNatureFixed)),
+        Route("DELETE", _ONE, delete, action=Action.TEMPLATE_EDIT, tag=_TAG,
+              summary="Remove an edition that no registration has asked for", summary_zh="删除未使用过的数据模板",
+              answers={204: None}, errors=(TemplateUnknown, TemplateInUse)),
+        Route("POST", f"{_ONE}/copy", copy, action=Action.TEMPLATE_EDIT, tag=_TAG,
+              summary="Copy a template into a draft of one's own", summary_zh="复制数据模板（草稿）",
+              body=TemplateCopyBody, answers={201: TemplateView},
+              errors=(InvalidTemplate, TemplateUnknown, TemplateNotPublished, TemplateNameTaken, EnterpriseUnknown)),
+        Route("GET", f"{_ONE}/preview", preview, action=Action.TEMPLATE_READ, tag=_TAG,
+              summary="What the public page of an identifier shows, as data", summary_zh="展示模板预览",
+              answers={200: TemplatePreview}, errors=(TemplateUnknown,)),
         _move_route(templates.publish, Verb.PUBLISH, "Publish: ready for use, fixed for ever", "发布数据模板"),
         _move_route(templates.withdraw, Verb.WITHDRAW, "Withdraw: for no new identifiers", "撤回数据模板"),
         Route("POST", f"{_ONE}/revise", revise, action=Action.TEMPLATE_EDIT, tag=_TAG,

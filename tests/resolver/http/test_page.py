@@ -14,7 +14,7 @@ from resolver.aliases import AliasAimless
 from resolver.answer import NotResponsible, RecordDamaged, ResolverAway
 from resolver.http import page_texts
 from resolver.http.asking import InvalidQuery
-from resolver.http.page import shown_text
+from resolver.http.display import shown_text
 from resolver.http.verdict import NeverRegistered, PrefixSuspended
 from tests.support.dom import BROWSER, ENGLISH, Dom, dom
 from tests.support.shelf import PUMP, Front, Shelf, front_of, values
