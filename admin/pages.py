@@ -12,21 +12,12 @@ from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from admin.rendering import page
 from node import __version__
 from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix
 
 _HERE = Path(__file__).parent
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
-        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +31,6 @@ class NodeFace:
 
 def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any]) -> None:
     """Front page at ``/``, document at ``/v1/openapi.json``, its reader at ``/v1/docs``, files at ``/desk``."""
-    pages = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
-    )
     document = msgspec.json.encode(openapi)
     static = _HERE / "static"
     files = {path.relative_to(static).as_posix(): path for path in static.rglob("*") if path.is_file()}
@@ -59,10 +47,10 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any
                 # Slashes are escaped too: browsers fold "a/../b" before they ask.
                 address = f"/{found.prefix.text}/{quote(found.suffix, safe='')}"
                 return web.Response(status=303, headers={"Location": address, "Cache-Control": "no-cache"})
-        return _page("front.html", face=face, asked=asked, fault=fault, version=__version__)
+        return page("front.html", face=face, asked=asked, fault=fault, version=__version__)
 
     async def docs(_: web.Request) -> web.Response:
-        return _page("docs.html", face=face)
+        return page("docs.html", face=face)
 
     async def described(_: web.Request) -> web.Response:
         return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-cache"})
@@ -72,10 +60,6 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any
         if path is None:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"})
-
-    def _page(name: str, **values: Any) -> web.Response:
-        text = pages.get_template(name).render(**values)
-        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
 
     router.add_get("/", front)
     router.add_get("/v1/docs", docs)

@@ -37,6 +37,12 @@ def check_characters(method: Check, text: str) -> str:
     return _METHODS[method](_counted(text, method.alphabet))
 
 
+def fits(method: Check, text: str) -> bool:
+    """Whether a text ends in the check characters over what stands before them. Raises ``Unfit``."""
+    body, check = text[: -method.width], text[-method.width :]
+    return bool(body) and check_characters(method, body) == check.upper()
+
+
 def _counted(text: str, alphabet: str) -> Iterable[int]:
     for character in text:
         found = alphabet.find(character.upper() if character.isascii() else character)

@@ -17,15 +17,20 @@ SELECT coding_rule_id AS number, enterprise_id, name, definition, version, creat
 FROM coding_rule WHERE coding_rule_id = $1 FOR UPDATE
 
 -- name: coding_rule_by_name
--- The rule that an enterprise means by a name.
+-- The rule that an enterprise means by a name: its own, or else the node's.
 SELECT coding_rule_id AS number, enterprise_id, name, definition, version, created_at, updated_at
-FROM coding_rule WHERE enterprise_id = $1 AND name = $2
+FROM coding_rule WHERE (enterprise_id = $1 OR enterprise_id IS NULL) AND name = $2
+ORDER BY enterprise_id NULLS LAST LIMIT 1
+
+-- name: place_of_enterprise
+-- What the scope of a rule is compared with.
+SELECT industry_code, division_code FROM enterprise WHERE enterprise_id = $1
 
 -- name: list_coding_rules
--- In the order of creation, by keyset.
+-- In the order of creation, by keyset; with an enterprise's own those of the node.
 SELECT coding_rule_id AS number, enterprise_id, name, definition, version, created_at, updated_at
 FROM coding_rule
-WHERE coding_rule_id > $1::bigint AND ($2::uuid IS NULL OR enterprise_id = $2)
+WHERE coding_rule_id > $1::bigint AND ($2::uuid IS NULL OR enterprise_id = $2 OR enterprise_id IS NULL)
 ORDER BY coding_rule_id LIMIT $3
 
 -- name: change_coding_rule
@@ -44,6 +49,14 @@ VALUES ($1, $2, $3, $5::bigint + $4::bigint)
 ON CONFLICT (coding_rule_id, prefix_id, period)
 DO UPDATE SET next_serial = greatest(counter.next_serial, $5::bigint) + $4::bigint
 RETURNING next_serial - $4::bigint
+
+-- name: put_back_serials
+-- The next number again, for a counter that the transaction has just taken too many from.
+UPDATE coding_serial SET next_serial = $4 WHERE coding_rule_id = $1 AND prefix_id = $2 AND period = $3
+
+-- name: set_suffix_rule
+-- The rule that new suffixes have to obey, on a row that the transaction has locked; null: none.
+UPDATE prefix SET suffix_rule_id = $2, version = $3, updated_at = $4 WHERE prefix_id = $1
 
 -- name: taken_suffixes
 -- Which of these suffixes stand under a prefix already, in whatever state.

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Object
 from typing import Any
 
-from node.errors import Malformed
+from node.errors import Malformed, NodeError
+from node.identifier import fold
 from registry.coding.check_digits import Check
-from registry.coding.rule import (
+from registry.coding.rule import CodingRule
+from registry.coding.scope import Scope
+from registry.coding.segments import (
     KINDS,
+    Charset,
     CheckCharacters,
-    CodingRule,
+    Choice,
     Date,
     Literal,
     Period,
@@ -23,6 +27,7 @@ from registry.coding.rule import (
     Value,
 )
 from registry.mappings.transforms import Case
+from registry.reference_data import check_division, check_industry
 from registry.rejection import Fault, shown
 
 MAX_SEGMENTS = 20
@@ -31,6 +36,7 @@ MAX_WIDTH = 64
 MAX_SERIAL_WIDTH = 18
 MAX_RANDOM = 32
 MAX_ALPHABET = 64
+MAX_CHOICES = 500
 LONGEST = 200
 """Characters of all segments whose width is known: what a prefix leaves of an identifier's 255."""
 
@@ -52,15 +58,17 @@ class InvalidCodingRule(Malformed):
 
 
 def read_coding_rule(said: object) -> CodingRule:
-    """A rule from ``{"segments": [{"kind": …}, …]}``. Raises ``InvalidCodingRule``."""
+    """A rule from ``{"segments": [{"kind": …}, …], "scope": {…}}``. Raises ``InvalidCodingRule``."""
     faults: list[Fault] = []
     segments = said.get("segments") if isinstance(said, dict) else None
     if isinstance(said, dict):
         faults.extend(
             Fault(shown(str(member)), "unknown_member", "未知的成员 / no such member")
             for member in said
-            if member != "segments"
+            if member not in ("segments", "scope")
         )
+    scope, scope_faults = _scope(said.get("scope") if isinstance(said, dict) else None)
+    faults.extend(scope_faults)
     if not isinstance(segments, list) or not 1 <= len(segments) <= MAX_SEGMENTS:
         message = f"应为 1 至 {MAX_SEGMENTS} 段的数组 / must be a list of 1 to {MAX_SEGMENTS} segments"
         raise InvalidCodingRule([*faults, Fault("segments", "wrong_shape", message)])
@@ -73,7 +81,25 @@ def read_coding_rule(said: object) -> CodingRule:
     faults.extend(_faults_together(read))
     if faults:
         raise InvalidCodingRule(faults)
-    return CodingRule(tuple(segment for segment in read if segment is not None))
+    return CodingRule(tuple(segment for segment in read if segment is not None), scope)
+
+
+def _scope(said: object) -> tuple[Scope, list[Fault]]:
+    """Whom a rule of the node's own is for."""
+    if said is None:
+        return Scope(), []
+    if not isinstance(said, dict) or not said.keys() <= Scope.__dataclass_fields__.keys():
+        message = "应为 industry 和 division / takes industry and division"
+        return Scope(), [Fault("scope", "wrong_shape", message)]
+    faults = []
+    for member, check in (("industry", check_industry), ("division", check_division)):
+        code = said.get(member)
+        try:
+            if code is not None:
+                check(code if isinstance(code, str) else "")
+        except NodeError as error:
+            faults.append(Fault(f"scope.{member}", "bad_code", f"{error.title_zh} / {error.detail}"))
+    return (Scope(), faults) if faults else (Scope(**said), [])
 
 
 def _segment(said: object) -> tuple[Segment | None, list[Finding]]:
@@ -92,10 +118,20 @@ def _segment(said: object) -> tuple[Segment | None, list[Finding]]:
     if findings or found:
         return None, [*findings, *found]
     members = {name: said[name] for name in of.__dataclass_fields__ if said.get(name) is not None}
-    for name, word in (("case", Case), ("period", Period), ("method", Check)):
+    for name, word in _WORDS.items():
         if name in members:
             members[name] = word(members[name])
     return of(**members), []
+
+
+_WORDS: dict[str, Callable[[Any], Any]] = {
+    "case": Case,
+    "period": Period,
+    "method": Check,
+    "charset": Charset,
+    "check": Check,
+    "choices": tuple,
+}
 
 
 def _literal(said: Object[str, Any]) -> Iterator[Finding]:
@@ -107,17 +143,46 @@ def _literal(said: Object[str, Any]) -> Iterator[Finding]:
 
 
 def _value(said: Object[str, Any]) -> Iterator[Finding]:
-    name = said.get("name")
-    if not isinstance(name, str) or not 1 <= len(name) <= 64 or not name.isprintable():
-        yield "name", "bad_name", "应为属性名", "must be the name of an attribute"
+    yield from _name(said, needed=True)
     yield from _number(said, "width", 1, MAX_WIDTH, needed="pad" in said)
-    pad = said.get("pad")
+    width = said.get("width")
+    most = width if type(width) is int and 1 <= width <= MAX_WIDTH else MAX_WIDTH
+    yield from _number(said, "least", 1, most, needed=False)
+    yield from _word(said, "charset", [str(charset) for charset in Charset], needed=False)
+    pad, charset = said.get("pad"), said.get("charset")
     if pad is not None and not (isinstance(pad, str) and len(pad) == 1 and _may_stand(pad)):
         yield "pad", "bad_pad", "应为一个可见字符", "must be one visible character"
+    elif pad is not None and charset in list(Charset) and not Charset(charset).whole(fold(pad)):
+        yield "pad", "pad_not_in_charset", "应是所允许的字符", "must be one of the characters of the value"
     yield from _word(said, "case", [str(case) for case in Case], needed=False)
+    yield from _word(said, "check", [str(check) for check in Check], needed=False)
+
+
+def _name(said: Object[str, Any], *, needed: bool) -> Iterator[Finding]:
+    name = said.get("name")
+    if name is None and not needed:
+        return
+    if not isinstance(name, str) or not 1 <= len(name) <= 64 or not name.isprintable():
+        yield "name", "bad_name", "应为属性名", "must be the name of an attribute"
+
+
+def _choice(said: Object[str, Any]) -> Iterator[Finding]:
+    yield from _name(said, needed=True)
+    choices: Any = said.get("choices")
+    sound = (
+        isinstance(choices, list | tuple)
+        and 1 <= len(choices) <= MAX_CHOICES
+        and all(isinstance(one, str) and 1 <= len(one) <= MAX_LITERAL and _may_stand(one) for one in choices)
+    )
+    # Identifiers that differ only in the case of letters are the same identifier.
+    if not sound or len({fold(one) for one in choices}) < len(choices):
+        zh = f"应为 1 至 {MAX_CHOICES} 个互不相同（不分大小写）的可见文本"
+        en = f"must be 1 to {MAX_CHOICES} visible texts that differ by more than their case"
+        yield "choices", "bad_choices", zh, en
 
 
 def _date(said: Object[str, Any]) -> Iterator[Finding]:
+    yield from _name(said, needed=False)
     form = said.get("format")
     if not isinstance(form, str) or len(form) > 16 or not _DATE.fullmatch(form) or not set(form) & set("YMD"):
         zh, en = "应由 YYYY、YY、MM、DD 和 - . / 组成", "must be made of YYYY, YY, MM, DD and - . /"
@@ -152,6 +217,7 @@ def _check(said: Object[str, Any]) -> Iterator[Finding]:
 _CHECKS: dict[type[Segment], Callable[[Object[str, Any]], Iterator[Finding]]] = {
     Literal: _literal,
     Value: _value,
+    Choice: _choice,
     Date: _date,
     Serial: _serial,
     Randomly: _random,
@@ -172,10 +238,11 @@ def _faults_together(segments: Sequence[Segment | None]) -> Iterator[Fault]:
             f"the segments have {length} characters, at most {LONGEST}",
         )
         yield Fault("segments", "too_long", f"{zh} / {en}")
-    if None not in segments and not any(isinstance(segment, Value | Serial | Randomly) for segment in segments):
+    if None not in segments and not any(map(_changes, segments)):
         zh, en = "每次生成的后缀都相同", "every suffix would be the same: add a serial, random or value segment"
         yield Fault("segments", "always_same", f"{zh} / {en}")
-    dates = "".join(segment.format for segment in segments if isinstance(segment, Date))
+    # Only the day of registration has passed for good when the numbers begin anew.
+    dates = "".join(segment.format for segment in segments if isinstance(segment, Date) and segment.name is None)
     for position, segment in enumerate(segments):
         if isinstance(segment, Serial) and None not in segments:
             unseen = [part for part in _SHOWN_BY.get(segment.period, ()) if part not in dates]
@@ -194,9 +261,7 @@ def _check_faults(position: int, check: CheckCharacters, before: Sequence[Segmen
             position, "kind", "nothing_to_check", "校验码之前没有内容", "nothing stands before the check characters"
         )
     for segment in before:
-        texts = (segment.text,) if isinstance(segment, Literal) else ()
-        texts = (segment.alphabet,) if isinstance(segment, Randomly) else texts
-        for character in "".join(texts):
+        for character in _known_characters(segment):
             counted = character.isascii() and character.upper() in check.method.alphabet
             if not counted and (character.isalnum() or not character.isascii()):
                 zh = f"{check.method} 校验不能用于“{character}”"
@@ -205,10 +270,31 @@ def _check_faults(position: int, check: CheckCharacters, before: Sequence[Segmen
                 break
 
 
+def _known_characters(segment: Segment | None) -> str:
+    """The characters of a segment that are known before it is made."""
+    match segment:
+        case Literal(text):
+            return text
+        case Randomly(_, alphabet):
+            return alphabet
+        case Choice(_, choices):
+            return "".join(choices)
+    return ""
+
+
+def _changes(segment: Segment | None) -> bool:
+    """Whether it can make one suffix differ from another on the same day."""
+    if isinstance(segment, Date):
+        return segment.name is not None
+    return isinstance(segment, Value | Choice | Serial | Randomly)
+
+
 def _width(segment: Segment) -> int:
     match segment:
         case Literal(text) | Date(text):
             return len(text)
+        case Choice(_, choices):
+            return max(map(len, choices))
         case Value(width=width):
             return width or 1
         case Serial(width=width):

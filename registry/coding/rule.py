@@ -1,14 +1,8 @@
-"""Coding rules: how an enterprise makes the suffixes of its identifiers, segment by segment.
+"""Coding rules: how suffixes are made, segment by segment, and whether a suffix is one that a rule could have made.
 
-    literal   a fixed text
-    value     an attribute of the identifier, padded and in one case of letters if it is told to
-    date      the day of registration in China, in parts
-    serial    a number that counts up, from anew in each year, month or day if it is told to
-    random    characters that nobody can guess
-    check     check characters over everything before them
-
-Making a suffix is a pure function: clock, serial number and randomness are arguments. Definitions are read by
-``registry/coding/definition.py``; serial numbers are given out by ``registry/coding/serials.py``.
+Making a suffix is a pure function: clock, serial number and randomness are arguments. Segments stand in
+``segments.py``, definitions are read by ``definition.py``, suffixes are judged by ``suffix_check.py``; serial numbers
+are given out by ``serials.py`` and ``draws.py``.
 """
 
 from __future__ import annotations
@@ -16,88 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping as Object
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime
 from enum import StrEnum
 from random import Random
 from typing import Any
 
-from registry.coding.check_digits import Check, check_characters
+from node.identifier import fold
+from registry.coding.check_digits import check_characters, fits
+from registry.coding.scope import EVERYBODY, Scope
+from registry.coding.segments import (
+    CHINA,
+    KINDS,
+    CheckCharacters,
+    Choice,
+    Date,
+    Literal,
+    Randomly,
+    Segment,
+    Serial,
+    Value,
+)
+from registry.coding.suffix_check import check_of
 from registry.mappings.transforms import Case, Unfit, text_of
-from registry.rejection import Code
-
-# Rules are kept by enterprises of mainland China, which keeps no summer time.
-_CHINA = timezone(timedelta(hours=8))
-
-UNMISTAKABLE = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""Digits and capital letters without 0, 1, I and O, which are read for one another."""
-
-
-class Period(StrEnum):
-    """When serial numbers begin anew."""
-
-    NONE = "none"
-    YEAR = "year"
-    MONTH = "month"
-    DAY = "day"
-
-    def of(self, at: datetime) -> str:
-        """The period that a moment lies in, as its counter is named: '', 2026, 2026-11 or 2026-11-21."""
-        day = at.astimezone(_CHINA).date().isoformat()
-        return {Period.NONE: "", Period.YEAR: day[:4], Period.MONTH: day[:7], Period.DAY: day}[self]
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """``width`` is the most characters that are taken; with ``pad`` shorter values are filled up on their left."""
-
-    name: str
-    width: int | None = None
-    pad: str | None = None
-    case: Case | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Date:
-    """``format`` is made of YYYY, YY, MM, DD and dashes, dots or slashes."""
-
-    format: str
-
-
-@dataclass(frozen=True, slots=True)
-class Serial:
-    """Numbers of ``width`` digits from ``start`` on."""
-
-    width: int
-    start: int = 1
-    period: Period = Period.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class Randomly:
-    length: int
-    alphabet: str = UNMISTAKABLE
-
-
-@dataclass(frozen=True, slots=True)
-class CheckCharacters:
-    method: Check
-
-
-Segment = Literal | Value | Date | Serial | Randomly | CheckCharacters
-
-KINDS: dict[str, type[Segment]] = {
-    "literal": Literal,
-    "value": Value,
-    "date": Date,
-    "serial": Serial,
-    "random": Randomly,
-    "check": CheckCharacters,
-}
+from registry.rejection import Code, Fault
 
 Maker = Callable[[Object[str, Any], int], str]
 """Takes the values by name and a serial number (any number where the rule has none); it raises ``Unfit``."""
@@ -105,9 +40,13 @@ Maker = Callable[[Object[str, Any], int], str]
 
 @dataclass(frozen=True, slots=True)
 class CodingRule:
-    """Checked segments; made by ``registry.coding.definition.read_coding_rule``."""
+    """Checked segments; made by ``registry.coding.definition.read_coding_rule``.
+
+    ``scope`` says whom a rule of the node's own is for; an enterprise's rule is for itself.
+    """
 
     segments: tuple[Segment, ...]
+    scope: Scope = EVERYBODY
 
     @property
     def serial(self) -> Serial | None:
@@ -117,7 +56,8 @@ class CodingRule:
     @property
     def names(self) -> tuple[str, ...]:
         """The values that it needs."""
-        return tuple(segment.name for segment in self.segments if isinstance(segment, Value))
+        named = [segment.name for segment in self.segments if isinstance(segment, Value | Choice | Date)]
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
     @property
     def may_differ(self) -> bool:
@@ -140,9 +80,19 @@ class CodingRule:
         """One suffix. Raises ``Unfit``, whose fault is the row's."""
         return self.compile(at, rng)(values, serial)
 
+    def check(self, suffix: str) -> list[Fault]:
+        """What keeps a suffix from being one of this rule's; whatever the rule makes has no fault.
+
+        The case of ASCII letters does not matter, as it does not for identifiers.
+        """
+        return check_of(self.segments).faults(suffix)
+
     def to_json(self) -> dict[str, Any]:
         """The definition, with its defaults written out."""
-        return {"segments": [_segment_json(segment) for segment in self.segments]}
+        said: dict[str, Any] = {"segments": [_segment_json(segment) for segment in self.segments]}
+        if scope := self.scope.to_json():
+            said["scope"] = scope
+        return said
 
 
 _Part = Callable[[str, Object[str, Any], int], str]
@@ -153,10 +103,14 @@ def _part(segment: Segment, at: datetime, rng: Random) -> str | _Part:
     match segment:
         case Literal(text):
             return text
-        case Date(form):
-            return _date_text(form, at)
+        case Date(form, name):
+            if name is None:
+                return _date_text(form, at.astimezone(CHINA).date())
+            return lambda _, values, __: _date_text(form, _day_of(name, values))
         case Value():
             return lambda _, values, __: _value_text(segment, values)
+        case Choice():
+            return lambda _, values, __: _choice_text(segment, values)
         case Serial():
             return lambda _, __, serial: _serial_text(segment, serial)
         case Randomly(length, alphabet):
@@ -165,27 +119,57 @@ def _part(segment: Segment, at: datetime, rng: Random) -> str | _Part:
             return lambda text, _, __: check_characters(method, text)
 
 
-def _date_text(form: str, at: datetime) -> str:
-    day = at.astimezone(_CHINA).date()
+def _date_text(form: str, day: date) -> str:
     year = f"{day.year:04d}"
     text = form.replace("YYYY", year).replace("YY", year[2:])
     return text.replace("MM", f"{day.month:02d}").replace("DD", f"{day.day:02d}")
 
 
-def _value_text(segment: Value, values: Object[str, Any]) -> str:
-    text = text_of(values.get(segment.name)).strip()
+def _day_of(name: str, values: Object[str, Any]) -> date:
+    text = _said(name, values)
+    try:
+        if len(text) != len("YYYY-MM-DD"):
+            raise Unfit(Code.NOT_A_DATE, value=text)
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Unfit(Code.NOT_A_DATE, value=text) from None
+
+
+def _said(name: str, values: Object[str, Any]) -> str:
+    """A value as text. Raises ``Unfit`` when there is none."""
+    text = text_of(values.get(name)).strip()
     if not text:
-        raise Unfit(Code.CODING_VALUE_MISSING, name=segment.name)
+        raise Unfit(Code.CODING_VALUE_MISSING, name=name)
     if not text.isprintable():
         hidden = next(character for character in text if not character.isprintable())
         raise Unfit(Code.CONTROL_CHARACTER, character=f"U+{ord(hidden):04X}")
+    return text
+
+
+def _value_text(segment: Value, values: Object[str, Any]) -> str:
+    text = _said(segment.name, values)
     if segment.width is not None and len(text) > segment.width:
         raise Unfit(Code.CODING_VALUE_TOO_LONG, name=segment.name, limit=segment.width, found=len(text))
     if segment.case is not None:
         text = text.upper() if segment.case is Case.UPPER else text.lower()
     if segment.pad is not None and segment.width is not None:
         text = text.rjust(segment.width, segment.pad)
+    if segment.least is not None and len(text) < segment.least:
+        raise Unfit(Code.CODING_VALUE_TOO_SHORT, name=segment.name, limit=segment.least, found=len(text))
+    if segment.charset is not None and not segment.charset.whole(fold(text)):
+        known = segment.charset
+        raise Unfit(Code.CODING_VALUE_CHARACTERS, name=segment.name, value=text, known_zh=known.zh, known=known.en)
+    if segment.check is not None and not fits(segment.check, text):
+        raise Unfit(Code.CODING_VALUE_CHECK, name=segment.name, value=text)
     return text
+
+
+def _choice_text(segment: Choice, values: Object[str, Any]) -> str:
+    text = fold(_said(segment.name, values))
+    found = next((choice for choice in segment.choices if fold(choice) == text), None)
+    if found is None:
+        raise Unfit(Code.NOT_A_CHOICE, value=text)
+    return found
 
 
 def _serial_text(segment: Serial, serial: int) -> str:
@@ -199,6 +183,8 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
     said: dict[str, Any] = {"kind": kind}
     for name in segment.__dataclass_fields__:
         value = getattr(segment, name)
-        if value is not None:
+        if isinstance(value, tuple):
+            said[name] = list(value)
+        elif value is not None:
             said[name] = str(value) if isinstance(value, StrEnum) else value
     return said

@@ -11,13 +11,13 @@ after ``check_rule`` has told once and for all whether the rule can be given its
 ``with_suffixes`` takes the serial numbers of all rows by one statement (``take_serials``) and calls the pure
 ``CodingRule`` for each row; rows that are faulty already get no number. Numbers that a rolled back transaction took
 are given out again. A number is also lost where a row turns out faulty later, and where its suffix is taken: numbers
-grow, and need not be without gaps.
+grow, and need not be without gaps. Who wants suffixes without gaps draws them first: ``draws.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -164,10 +164,10 @@ async def _suffixes(
                 candidates[position] = _candidates(make, wanted[position], numbers)
             except Unfit as unfit:
                 found[position] = unfit.fault(SUFFIX)
-        standing = await _standing(connection, prefix_id, candidates)
+        stand = await standing(connection, prefix_id, (text for texts in candidates.values() for text in texts))
         taken = []
         for position, texts in candidates.items():
-            free = next((text for text in texts if fold(text) not in standing and fold(text) not in used), None)
+            free = next((text for text in texts if fold(text) not in stand and fold(text) not in used), None)
             if free is None:
                 taken.append(position)
             else:
@@ -195,8 +195,9 @@ def _candidates(make: Maker, values: Mapping[str, Any], numbers: Sequence[int]) 
     return made
 
 
-async def _standing(connection: Connection, prefix_id: int, candidates: Mapping[int, Sequence[str]]) -> set[str]:
-    keys = {fold(text) for texts in candidates.values() for text in texts}
+async def standing(connection: Connection, prefix_id: int, suffixes: Iterable[str]) -> set[str]:
+    """The keys of those that are registered under the prefix, in whatever state."""
+    keys = {fold(text) for text in suffixes}
     if not keys:
         return set()
     return {row["suffix_key"] for row in await connection.fetch(_SQL["taken_suffixes"], prefix_id, list(keys))}

@@ -19,6 +19,7 @@ from registry.api.v1.prefixes import EnterpriseNotNamed
 from registry.coding.check_digits import Check
 from registry.coding.definition import (
     MAX_ALPHABET,
+    MAX_CHOICES,
     MAX_LITERAL,
     MAX_RANDOM,
     MAX_SEGMENTS,
@@ -27,7 +28,7 @@ from registry.coding.definition import (
     InvalidCodingRule,
     read_coding_rule,
 )
-from registry.coding.rule import CodingRule, Period
+from registry.coding.rule import CodingRule
 from registry.coding.rules import (
     CodingRuleInUse,
     CodingRuleNameTaken,
@@ -36,6 +37,7 @@ from registry.coding.rules import (
     StoredCodingRule,
     SuffixNotMade,
 )
+from registry.coding.segments import Charset, Period
 from registry.enterprises import EnterpriseUnknown
 from registry.mappings.transforms import Case
 from registry.store import VersionChanged
@@ -47,6 +49,7 @@ _ONE = "/v1/coding-rules/{coding_rule_id}"
 class SegmentKind(StrEnum):
     LITERAL = "literal"
     VALUE = "value"
+    CHOICE = "choice"
     DATE = "date"
     SERIAL = "serial"
     RANDOM = "random"
@@ -56,8 +59,8 @@ class SegmentKind(StrEnum):
 class SegmentBody(Body):
     """One segment; the members are for their own kinds.
 
-    literal: text. value: name, width, pad, case. date: format. serial: width, start, period.
-    random: length, alphabet. check: method.
+    literal: text. value: name, width, least, pad, case, charset, check. choice: name, choices. date: format, and name
+    for an attribute that holds the day. serial: width, start, period. random: length, alphabet. check: method.
     """
 
     kind: SegmentKind
@@ -66,7 +69,13 @@ class SegmentBody(Body):
         None
     )
     width: Annotated[int, Field(ge=1, le=MAX_WIDTH)] | None = None
+    least: Annotated[int, Field(ge=1, le=MAX_WIDTH, description="fewest characters of a value")] | None = None
     pad: Annotated[str, Field(max_length=1, description="fills a value up on its left")] | None = None
+    charset: Annotated[Charset, Field(description="which characters a value may have")] | None = None
+    check: Annotated[Check, Field(description="a value ends in these check characters")] | None = None
+    choices: Annotated[list[Annotated[str, Field(max_length=MAX_LITERAL)]], Field(max_length=MAX_CHOICES)] | None = (
+        None
+    )
     case: Case | None = None
     format: Annotated[str, Field(max_length=16, examples=["YYYYMMDD"])] | None = None
     start: Annotated[int, Field(ge=0, lt=10**MAX_SERIAL_WIDTH)] | None = None
@@ -76,10 +85,18 @@ class SegmentBody(Body):
     method: Check | None = None
 
 
+class ScopeBody(Body):
+    """The enterprises that a rule of the node's is for, by GB/T 4754 and GB/T 2260; what lies below is meant too."""
+
+    industry: Annotated[str, Field(max_length=4, examples=["39"])] | None = None
+    division: Annotated[str, Field(max_length=6, examples=["440000"])] | None = None
+
+
 class CodingRuleDefinitionBody(Body):
     """Segments, which stand in the suffix one after the other."""
 
     segments: Annotated[list[SegmentBody], Field(max_length=MAX_SEGMENTS)]
+    scope: ScopeBody | None = None
 
     def rule(self) -> CodingRule:
         """The domain value. Raises ``InvalidCodingRule``."""
@@ -87,11 +104,19 @@ class CodingRuleDefinitionBody(Body):
 
 
 class CodingRuleBody(Body):
-    """``enterprise_id`` may be left out by the enterprise's own account."""
+    """``enterprise_id`` may be left out by the enterprise's own account, and is for a rule of the node's own."""
+
+    enterprise_id: UUID | None = None
+    of_node: Annotated[bool, Field(description="for every enterprise that it fits; administrators only")] = False
+    name: Name
+    definition: CodingRuleDefinitionBody
+
+
+class CodingRuleCopyBody(Body):
+    """A rule of the enterprise's own with the same segments, and serial numbers of its own."""
 
     enterprise_id: UUID | None = None
     name: Name
-    definition: CodingRuleDefinitionBody
 
 
 class CodingRuleEditBody(Body):
@@ -119,10 +144,10 @@ class PreviewView(View):
 
 
 class CodingRuleView(View):
-    """A coding rule with its defaults written out."""
+    """A coding rule with its defaults written out; no ``enterprise_id``: the node's own."""
 
     coding_rule_id: int
-    enterprise_id: UUID
+    enterprise_id: UUID | None
     name: str
     definition: dict[str, Any]
     version: int
@@ -148,15 +173,28 @@ class CodingRuleList(View):
     next_cursor: str | None
 
 
+def _owner(call: Call, enterprise_id: UUID | None) -> UUID:
+    owner = enterprise_id or call.account.enterprise_id
+    if owner is None:
+        raise EnterpriseNotNamed("say which enterprise the coding rule is for", field="enterprise_id")
+    return owner
+
+
+def _created(made: StoredCodingRule) -> Reply:
+    return Reply(CodingRuleView.of(made), status=201, headers={"Location": f"/v1/coding-rules/{made.number}"})
+
+
 def coding_rule_routes(rules: CodingRules) -> list[Route]:
     """Every route of coding rules."""
 
     async def create(call: Call, body: CodingRuleBody) -> Reply:
-        owner = body.enterprise_id or call.account.enterprise_id
-        if owner is None:
-            raise EnterpriseNotNamed("say which enterprise the coding rule is for", field="enterprise_id")
-        made = await rules.create(call.account, call.actor, owner, body.name, body.definition.rule())
-        return Reply(CodingRuleView.of(made), status=201, headers={"Location": f"/v1/coding-rules/{made.number}"})
+        owner = None if body.of_node else _owner(call, body.enterprise_id)
+        return _created(await rules.create(call.account, call.actor, owner, body.name, body.definition.rule()))
+
+    async def copy(call: Call, body: CodingRuleCopyBody) -> Reply:
+        owner = _owner(call, body.enterprise_id)
+        number = call.number("coding_rule_id")
+        return _created(await rules.copy(call.account, call.actor, number, owner, body.name))
 
     async def listing(call: Call, query: OwnedQuery) -> Reply:
         found = await rules.list(
@@ -212,6 +250,10 @@ def coding_rule_routes(rules: CodingRules) -> list[Route]:
         Route("DELETE", _ONE, delete, action=Action.CODING_RULE_EDIT, tag=_TAG,
               summary="Delete a coding rule", summary_zh="删除编码规则", query=RemovalQuery, answers={204: None},
               errors=(CodingRuleUnknown, CodingRuleInUse, VersionChanged)),
+        Route("POST", f"{_ONE}/copies", copy, action=Action.CODING_RULE_EDIT, tag=_TAG,
+              summary="Copy a coding rule into the own enterprise", summary_zh="复制编码规则",
+              body=CodingRuleCopyBody, answers={201: CodingRuleView},
+              errors=(CodingRuleUnknown, EnterpriseNotNamed, EnterpriseUnknown, CodingRuleNameTaken)),
         Route("POST", f"{_ONE}/preview", preview, action=Action.CODING_RULE_READ, tag=_TAG,
               summary="The suffix that a rule would make of sample values; no serial number is taken",
               summary_zh="预览编码规则生成的后缀", body=PreviewBody, answers={200: PreviewView},

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from registry.coding.check_digits import LETTERS_AND_DIGITS, Check, check_characters
 from registry.coding.definition import InvalidCodingRule, read_coding_rule
-from registry.coding.rule import UNMISTAKABLE, CodingRule, Period
+from registry.coding.rule import CodingRule
+from registry.coding.segments import UNMISTAKABLE, Period
 from registry.mappings.transforms import Unfit
 
 # 7 a.m. on the 21st in China
