@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from node.record import InvalidRecord, without_public_read
 from node.sql import statements_beside
 from resolver.answer import Absence, Entry, Key, Loaded, ResolverAway
 from resolver.connection import ReaderConnection
@@ -47,6 +48,7 @@ class AttributeFace:
     kind: str = "string"
     many: bool = False
     unit: str | None = None
+    date_format: str | None = None
 
     @property
     def telling(self) -> bool:
@@ -55,13 +57,34 @@ class AttributeFace:
 
 
 @dataclass(frozen=True, slots=True)
+class SectionFace:
+    """Attributes that stand together under a title, by name."""
+
+    title_zh: str
+    title_en: str = ""
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayFace:
+    """The display template (展示模板): what heads the page, its picture, its sections and what it leaves out."""
+
+    title: str | None = None
+    image: str | None = None
+    sections: tuple[SectionFace, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateFace:
-    """What a page needs of a template: titles, the attributes in their order, where a browser lands."""
+    """What a page needs of a template: titles, the attributes in their order, how it is laid out, where a browser
+    lands."""
 
     title_zh: str
     title_en: str
     attributes: tuple[AttributeFace, ...]
     landing: Landing = Landing.PAGE
+    display: DisplayFace | None = None
 
 
 UNKNOWN_FACE = TemplateFace("", "", ())
@@ -113,13 +136,15 @@ class Faces:
 
 def _loaded(row: asyncpg.Record) -> Loaded:
     (_, prefix, prefix_state, enterprise_state, name, name_en,
-     template_id, version, registered_at, updated_at, suffix, record) = row  # fmt: skip
+     template_id, version, registered_at, updated_at, suffix, record, hidden) = row  # fmt: skip
     if prefix_state not in ANSWERED_ONCE:
         return Absence.ELSEWHERE
     if prefix_state != "enabled" or enterprise_state in ENDED:
         return Absence.SUSPENDED
     if record is None:
         return Absence.UNKNOWN
+    if hidden:
+        record = _narrowed(record, hidden)
     reviewed = enterprise_state == "approved"
     # Interned: one text for the hundred thousand entries of an enterprise.
     return Entry(
@@ -134,6 +159,14 @@ def _loaded(row: asyncpg.Record) -> Loaded:
         enterprise_en=sys.intern(name_en) if reviewed and name_en else None,
         etag=etag_of(version, record),
     )
+
+
+def _narrowed(record: bytes, hidden: Collection[int]) -> bytes:
+    """The record as everybody may read it: what the owner's scopes hide is public no more, for any front."""
+    try:
+        return without_public_read(record, hidden)
+    except InvalidRecord:
+        return record  # damaged: whoever reads it says so, and nobody reads any of it
 
 
 def etag_of(version: int, record: bytes) -> str:

@@ -2,9 +2,14 @@
 
 -- name: look_up
 -- Many identifiers at once, in any order; a prefix that is not ours has no row. The bound of one row keeps the planner
--- from joining by the prefix alone, which it does as long as nobody has analysed a table filled a minute ago.
+-- from joining by the prefix alone, which it does as long as nobody has analysed a table filled a minute ago. Whether
+-- anything is hidden is asked only where the enterprise, or the identifier, has a scope at all.
 SELECT wanted.place, p.prefix, p.state AS prefix_state, e.state AS enterprise_state, e.name, e.name_en,
-       i.template_id, i.version, i.registered_at, i.updated_at, coalesce(i.suffix, i.suffix_key) AS suffix, i.record
+       i.template_id, i.version, i.registered_at, i.updated_at, coalesce(i.suffix, i.suffix_key) AS suffix, i.record,
+       CASE WHEN EXISTS (SELECT FROM class_scope c WHERE c.enterprise_id = p.enterprise_id)
+                 OR EXISTS (SELECT FROM identifier_scope s
+                            WHERE s.prefix_id = p.prefix_id AND s.suffix_key = wanted.suffix_key)
+            THEN hidden_indexes(p.enterprise_id, p.prefix_id, wanted.suffix_key, i.template_id) END AS hidden
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (prefix, suffix_key, place)
 JOIN prefix p ON p.prefix = wanted.prefix AND p.state NOT IN ('rejected', 'refused')
 JOIN enterprise e ON e.enterprise_id = p.enterprise_id
