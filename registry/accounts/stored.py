@@ -12,6 +12,7 @@ from uuid import UUID
 from node.auth import Account, Role
 from node.database import Connection
 from node.errors import NotFound
+from registry.accounts.credentials import PasswordForm
 from registry.store import SQL
 
 
@@ -26,7 +27,7 @@ class AccountUnknown(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account with what is kept about it."""
+    """An account with what is kept about it; ``verifier`` and ``personal`` are sealed."""
 
     account: Account
     state: AccountState
@@ -35,6 +36,10 @@ class StoredAccount:
     created_at: datetime
     updated_at: datetime
     password_hash: str | None = field(repr=False)
+    password_form: PasswordForm = PasswordForm.PLAIN
+    verifier: bytes | None = field(default=None, repr=False)
+    personal: bytes | None = field(default=None, repr=False)
+    remarks: str = ""
 
     def locked(self, at: datetime) -> bool:
         return self.locked_until is not None and self.locked_until > at
@@ -77,4 +82,8 @@ def account_of_row(row: Mapping[str, Any]) -> StoredAccount:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         password_hash=row["password_hash"],
+        password_form=PasswordForm(row["password_form"]),
+        verifier=row["verifier"],
+        personal=row["personal"],
+        remarks=row["remarks"],
     )

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 SECRET_BYTES = 32
@@ -29,6 +30,15 @@ class Token:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What history keeps of it."""
+        return {
+            "account_id": str(self.account_id),
+            "label": self.label,
+            "expires_at": self.expires_at.isoformat(),
+            "revoked_at": self.revoked_at.isoformat() if self.revoked_at else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)

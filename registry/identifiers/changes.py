@@ -44,8 +44,13 @@ class Changed:
     """What became of the rows: changed, standing already as asked, or refused (one entry for each fault of a row)."""
 
     changed: int = 0
-    unchanged: int = 0
+    standing: list[Asked] = field(default_factory=list)
     refused: list[tuple[Asked, Fault]] = field(default_factory=list)
+
+    @property
+    def unchanged(self) -> int:
+        """How many stand already as asked."""
+        return len(self.standing)
 
 
 @dataclass(slots=True)
@@ -71,14 +76,15 @@ async def change_many(
     """Change identifiers of a prefix inside the caller's transaction, which holds the prefix row.
 
     Of two rows for one identifier the second is refused. What is deleted already, or suspended, or of the target
-    template, is unchanged. Raises ``TooContended``.
+    template, is unchanged. With a ``migration``, UPDATE reads whole rows by its target, whatever they stood by.
+    Raises ``TooContended``.
     """
     standing = await locked(connection, grant, [asked.suffix_key for asked in rows])
     book = Book(connection)
     weighed = await weighed_rows(grant, change, rows, standing, book, at, migration)
     revisions = [revision for _, revision in weighed.revisions]
     lost = await rewrite(connection, grant, change, revisions, Signature(account_id, interface, at, batch_id))
-    outcome = Changed(len(revisions) - len(lost), len(weighed.unchanged), weighed.refused)
+    outcome = Changed(len(revisions) - len(lost), weighed.unchanged, weighed.refused)
     for asked, _ in weighed.revisions if lost else ():
         if asked.suffix_key in lost:
             outcome.refused.append((asked, book.taken(lost[asked.suffix_key])))

@@ -8,36 +8,64 @@ its commit. Bulk work (``registry/batches``) uses ``write_new`` of ``writing.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random, SystemRandom
 from typing import Any
 from uuid import UUID
 
-from node.auth import Account, Action
+from node.auth import Account, Action, Role, require
 from node.database import Connection, Pool, transaction
-from node.errors import Conflict, Malformed, NotFound
+from node.errors import Conflict, Malformed
 from node.identifier import Identifier, Prefix
 from node.journal import Actor, Interface
 from node.sql import statements_beside
+from registry.authorisations.reading import (
+    check_changes,
+    readable_values,
+    refuse_writing,
+    writable_attributes,
+)
 from registry.coding.registration import register_by_rule
+from registry.enterprises import check_approved
+from registry.identifiers.admission import QuotaReached
 from registry.identifiers.changes import Asked, change_many
 from registry.identifiers.leaves import Change
 from registry.identifiers.registering import Refused, Registered, Registering, Registration
 from registry.identifiers.state import IdentifierState
-from registry.identifiers.writing import Taken
-from registry.prefixes import PrefixGrant, readable_prefix, writable_prefix
-from registry.rejection import Code
+from registry.identifiers.stored import (
+    IdentifierUnknown,
+    StoredIdentifier,
+    found_identifier,
+    identifier_of_row,
+    unknown_identifier,
+)
+from registry.prefixes import (
+    PrefixGrant,
+    check_enabled,
+    check_writable,
+    held_prefix,
+    readable_prefix,
+    writable_prefix,
+)
+from registry.rejection import Code, Fault
 from registry.templates.stored import StoredTemplate, template_by_id
 
+__all__ = [
+    "AttributesInvalid",
+    "IdentifierChanged",
+    "IdentifierExists",
+    "IdentifierUnknown",
+    "Identifiers",
+    "PastVersion",
+    "StoredIdentifier",
+    "ValueTaken",
+    "identifier_of_row",
+]
 SQL = statements_beside(__file__, "identifiers.sql")
 Clock = Callable[[], datetime]
 _UNGUESSABLE = SystemRandom()  # for the random segments of coding rules
-
-
-class IdentifierUnknown(NotFound):
-    title_zh = "标识不存在"
 
 
 class IdentifierExists(Conflict):
@@ -54,25 +82,6 @@ class ValueTaken(Conflict):
 
 class AttributesInvalid(Malformed):
     title_zh = "标识数据有误"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredIdentifier:
-    """One identifier as stored; ``record`` is a 4-byte count and Handle values as on the wire."""
-
-    prefix: Prefix
-    suffix: str
-    suffix_key: str
-    template_id: int
-    version: int
-    state: IdentifierState
-    registered_at: datetime
-    updated_at: datetime
-    record: bytes
-
-    @property
-    def text(self) -> str:
-        return f"{self.prefix.text}/{self.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ class Identifiers:
         template: str | int,
         attributes: Mapping[str, Any],
     ) -> tuple[StoredIdentifier, StoredTemplate]:
-        """A new identifier. Raises ``IdentifierExists``, ``ValueTaken``, ``AttributesInvalid``."""
+        """A new identifier. Raises ``IdentifierExists``, ``ValueTaken``, ``AttributesInvalid``, ``QuotaReached``."""
         asked = Registration(account, actor.interface, identifier, attributes, self._clock())
         return _settled(identifier, await self._registering.register(template, asked))
 
@@ -138,9 +147,21 @@ class Identifiers:
     async def update(
         self, account: Account, actor: Actor, identifier: Identifier, version: int, attributes: Mapping[str, Any]
     ) -> tuple[StoredIdentifier, StoredTemplate]:
-        """Replace the attributes of the expected version. Raises ``IdentifierChanged`` and those of ``register``."""
-        asked = Asked(identifier.key, version, attributes, whole=True)
-        return await self._change(account, actor, Action.IDENTIFIER_UPDATE, identifier, Change.UPDATE, asked)
+        """Replace the attributes of the expected version. Raises ``IdentifierChanged`` and those of ``register``.
+
+        Another enterprise's application, which sees only a part, changes only the attributes that it names: all have
+        to be visible to it, and those that become others granted to it for writing, else ``NotWritable``.
+        """
+        at = self._clock()
+        async with transaction(self._pool) as connection:
+            grant = await held_prefix(connection, identifier.prefix)
+            if account.role is Role.APPLICATION and account.enterprise_id != grant.enterprise_id:
+                return await _updated_by_grant(connection, grant, account, actor, identifier, version, attributes, at)
+            check_writable(grant, account, Action.IDENTIFIER_UPDATE)
+            asked = Asked(identifier.key, version, attributes, whole=True)
+            await _changed(connection, grant, account, actor, identifier, Change.UPDATE, asked, at)
+            found = await found_identifier(connection, grant, identifier)
+            return found, await template_by_id(connection, found.template_id)
 
     async def delete(self, account: Account, actor: Actor, identifier: Identifier, version: int) -> None:
         """Delete the expected version; history stays. Raises ``IdentifierUnknown``, ``IdentifierChanged``."""
@@ -150,7 +171,7 @@ class Identifiers:
             asked = Asked(identifier.key, version)
             if await _changed(connection, grant, account, actor, identifier, Change.DELETE, asked, at):
                 return
-            raise _unknown(identifier)
+            raise unknown_identifier(identifier)
 
     async def turn(
         self, account: Account, actor: Actor, identifier: Identifier, version: int, state: IdentifierState
@@ -170,15 +191,18 @@ class Identifiers:
         async with transaction(self._pool) as connection:
             grant = await writable_prefix(connection, account, action, identifier.prefix)
             await _changed(connection, grant, account, actor, identifier, change, asked, at)
-            found = await _found(connection, grant, identifier)
+            found = await found_identifier(connection, grant, identifier)
             return found, await template_by_id(connection, found.template_id)
 
     async def get(self, account: Account, identifier: Identifier) -> tuple[StoredIdentifier, StoredTemplate]:
-        """One identifier, live or suspended, and its template. Raises ``IdentifierUnknown``."""
+        """One identifier, live or suspended, and its template. Raises ``IdentifierUnknown``.
+
+        For accounts of other enterprises it must resolve, and its record holds what they may see (``NotReadable``:
+        nothing).
+        """
         async with transaction(self._pool) as connection:
-            grant = await readable_prefix(connection, account, Action.IDENTIFIER_READ, identifier.prefix)
-            found = await _found(connection, grant, identifier)
-            return found, await template_by_id(connection, found.template_id)
+            found, stored, _ = await readable_values(connection, account, identifier)
+            return found, stored
 
     async def history(
         self, account: Account, identifier: Identifier, *, before_version: int, limit: int
@@ -190,7 +214,7 @@ class Identifiers:
                 SQL["history_of_identifier"], grant.prefix_id, identifier.key, before_version, limit
             )
             if not rows and not await connection.fetchrow(SQL["find_identifier"], grant.prefix_id, identifier.key):
-                raise _unknown(identifier)
+                raise unknown_identifier(identifier)
         return [
             PastVersion(
                 version=row["version"],
@@ -207,28 +231,64 @@ class Identifiers:
         ]
 
 
-def identifier_of_row(grant: PrefixGrant, row: Mapping[str, Any]) -> StoredIdentifier:
-    """The identifier of a row of ``find_identifier``, or of another statement with its columns."""
-    return StoredIdentifier(
-        prefix=grant.prefix,
-        suffix=row["suffix"],
-        suffix_key=row["suffix_key"],
-        template_id=row["template_id"],
-        version=row["version"],
-        state=IdentifierState(row["state"]),
-        registered_at=row["registered_at"],
-        updated_at=row["updated_at"],
-        record=row["record"],
+async def _updated_by_grant(
+    connection: Connection,
+    grant: PrefixGrant,
+    account: Account,
+    actor: Actor,
+    identifier: Identifier,
+    version: int,
+    attributes: Mapping[str, Any],
+    at: datetime,
+) -> tuple[StoredIdentifier, StoredTemplate]:
+    """A change by another enterprise's application; whoever has no grant to write is not allowed anything."""
+    before, stored, visible = await readable_values(connection, account, identifier)
+    template = stored.template
+    writable = await writable_attributes(connection, account, grant, before, template)
+    if not writable:
+        require(account, Action.IDENTIFIER_UPDATE, grant.enterprise_id)
+    check_enabled(grant)
+    check_approved(grant.enterprise_state)
+    if before.version != version:
+        raise _overtaken(version, before.version)
+    # What it cannot see it must not find out by trying values either.
+    refuse_writing(attributes.keys() & (set(template.names) - visible))
+    asked = Asked(identifier.key, version, attributes)
+    await _changed(connection, grant, account, actor, identifier, Change.UPDATE, asked, at)
+    after, _, _ = await readable_values(connection, account, identifier)
+    check_changes(before, after, template, writable)
+    return after, stored
+
+
+def refusal_of(
+    identifier: Identifier, refused: Refused
+) -> AttributesInvalid | IdentifierExists | QuotaReached | ValueTaken:
+    """Why a registration was not written, as the error that it is refused with."""
+    if isinstance(refused, list):
+        if any(fault.code == Code.QUOTA_REACHED for fault in refused):
+            faults = [fault.to_json() for fault in refused]
+            return QuotaReached(f"{identifier.text} is beyond the quota of its prefix", faults=faults)
+        return faulty(refused)
+    if refused.attribute_index is None:
+        return exists(identifier)
+    return ValueTaken(
+        "another identifier holds this value", attribute_index=refused.attribute_index, identifier=identifier.text
     )
 
 
+def exists(identifier: Identifier) -> IdentifierExists:
+    """The refusal of an identifier that stands."""
+    return IdentifierExists(f"{identifier.text} is registered already", identifier=identifier.text)
+
+
+def faulty(faults: Sequence[Fault]) -> AttributesInvalid:
+    """Everything wrong with the attributes of one identifier."""
+    return AttributesInvalid(f"{len(faults)} faults in the attributes", faults=[fault.to_json() for fault in faults])
+
+
 def _settled(identifier: Identifier, registered: Registered | Refused) -> tuple[StoredIdentifier, StoredTemplate]:
-    if isinstance(registered, list):
-        raise AttributesInvalid(
-            f"{len(registered)} faults in the attributes", faults=[fault.to_json() for fault in registered]
-        )
-    if isinstance(registered, Taken):
-        raise _refusal(identifier, registered)
+    if not isinstance(registered, Registered):
+        raise refusal_of(identifier, registered)
     return _registered(registered), registered.stored
 
 
@@ -267,37 +327,16 @@ async def _changed(
         return outcome.changed > 0
     codes = {fault.code for fault in faults}
     if Code.IDENTIFIER_UNKNOWN in codes:
-        raise _unknown(identifier)
+        raise unknown_identifier(identifier)
     if Code.VERSION_CHANGED in codes:
-        found = await _found(connection, grant, identifier)
-        raise IdentifierChanged(
-            f"version {asked.expected_version} is expected, version {found.version} stands",
-            expected=asked.expected_version,
-            found=found.version,
-        )
+        found = await found_identifier(connection, grant, identifier)
+        raise _overtaken(asked.expected_version, found.version)
     if Code.VALUE_TAKEN in codes:
         raise ValueTaken("another identifier holds this value", field=faults[0].field)
-    raise AttributesInvalid(f"{len(faults)} faults in the attributes", faults=[fault.to_json() for fault in faults])
+    raise faulty(faults)
 
 
-async def _found(connection: Connection, grant: PrefixGrant, identifier: Identifier) -> StoredIdentifier:
-    row = await connection.fetchrow(SQL["find_identifier"], grant.prefix_id, identifier.key)
-    if row is None or row["state"] == IdentifierState.DELETED:
-        raise _unknown(identifier)
-    return identifier_of_row(grant, row)
-
-
-def _refusal(identifier: Identifier, taken: Taken) -> IdentifierExists | ValueTaken:
-    if taken.attribute_index is None:
-        return _exists(identifier)
-    return ValueTaken(
-        "another identifier holds this value", attribute_index=taken.attribute_index, identifier=identifier.text
+def _overtaken(expected: int | None, found: int) -> IdentifierChanged:
+    return IdentifierChanged(
+        f"version {expected} is expected, version {found} stands", expected=expected, found=found
     )
-
-
-def _exists(identifier: Identifier) -> IdentifierExists:
-    return IdentifierExists(f"{identifier.text} is registered already", identifier=identifier.text)
-
-
-def _unknown(identifier: Identifier) -> IdentifierUnknown:
-    return IdentifierUnknown(f"{identifier.text} is not registered", identifier=identifier.text)

@@ -22,12 +22,12 @@ from node.database import Connection, Pool, transaction
 from node.errors import NodeError
 from node.identifier import Identifier, Prefix
 from node.journal import Interface
-from registry.files.files import missing_files
 from registry.gathering import Gathering
 from registry.identifiers.writing import Outcome, Signature, Signed, Taken, TooContended, write_fresh, write_signed
 from registry.prefixes import PrefixGrant, check_writable, held_prefix
-from registry.rejection import Code, Fault
+from registry.rejection import Fault
 from registry.templates.encoder import Encoded, Entry, timestamp_of
+from registry.templates.named_files import file_faults
 from registry.templates.stored import StoredTemplate, usable_template
 
 _MOST = 100  # registrations a transaction; more would keep the first of them waiting
@@ -56,7 +56,7 @@ class Registered:
 
 
 Refused = list[Fault] | Taken
-"""Why one was not written: its attributes are faulty, or something of it stands already."""
+"""Why one was not written: it is faulty or not admitted, or something of it stands already."""
 
 _Kind = tuple[str, str | int]  # key of the prefix, name or id of the template
 _Answer = Registered | Refused | Exception
@@ -75,6 +75,12 @@ class Registering:
         ``TemplateUnknown``, ``TemplateNotPublished``, ``TooContended``, ``DatabaseAway``.
         """
         return await self._gathering.ask((asked.identifier.prefix.key, template), asked)
+
+    async def register_many(
+        self, prefix: Prefix, template: str | int, asked: Sequence[Registration]
+    ) -> list[Registered | Refused | Exception]:
+        """Write those of one call, all under one prefix by one template; each has its outcome, in order."""
+        return await self._answers((prefix.key, template), asked)
 
     async def _answers(self, kind: _Kind, asked: Sequence[Registration]) -> list[_Answer]:
         """Of several for one identifier the first is written, then the next is tried, as if they had come so."""
@@ -119,14 +125,24 @@ def _permitted(grant: PrefixGrant, asked: Sequence[Registration]) -> tuple[dict[
     """The refusals, by suffix key, and those who may register."""
     refused: dict[str, _Answer] = {}
     allowed = []
+    judged: Account | None = None
+    verdict: NodeError | None = None
     for one in asked:
-        try:
-            check_writable(grant, one.account, Action.IDENTIFIER_REGISTER)
-        except NodeError as error:
-            refused[one.identifier.key] = error
+        if one.account is not judged:
+            judged, verdict = one.account, _verdict(grant, one.account)
+        if verdict is not None:
+            refused[one.identifier.key] = verdict
         else:
             allowed.append(one)
     return refused, allowed
+
+
+def _verdict(grant: PrefixGrant, account: Account) -> NodeError | None:
+    try:
+        check_writable(grant, account, Action.IDENTIFIER_REGISTER)
+    except NodeError as error:
+        return error
+    return None
 
 
 async def write_allowed(
@@ -139,38 +155,47 @@ async def write_allowed(
         return {one.identifier.key: error for one in asked}
     answers: dict[str, _Answer] = {}
     rows = []
+    signature: Signature | None = None
     for one, encoded in await _encoded(connection, grant, stored, asked):
         if isinstance(encoded, list):
             answers[one.identifier.key] = encoded
         else:
-            entry = Entry(one.identifier.suffix, one.identifier.key, *encoded)
-            rows.append((entry, Signature(one.account.account_id, one.interface, one.at, batch_id=None)))
+            signature = _signature_of(one, signature)
+            rows.append((Entry(one.identifier.suffix, one.identifier.key, *encoded), signature))
     outcome = await write(connection, grant, stored.template_id, rows)
-    taken = {one.entry.suffix_key: one for one in outcome.taken}
+    standing = set(outcome.standing)
+    taken: dict[str, _Answer] = {one.entry.suffix_key: one for one in outcome.taken}
+    taken |= {one.entry.suffix_key: [one.fault] for one in outcome.refused}
     for entry, by in rows:
         key = entry.suffix_key
-        if key in outcome.standing:
+        if key in standing:
             answers[key] = Taken(entry, None, same_batch=False)
         else:
             answers[key] = taken.get(key) or Registered(grant, stored, entry, outcome.revived.get(key, 1), by.at)
     return answers
 
 
+def _signature_of(one: Registration, last: Signature | None) -> Signature:
+    """The last one again where nothing differs: those of one call are written as one."""
+    said = (one.account.account_id, one.interface, one.at)
+    if last is not None and (last.account_id, last.interface, last.at) == said:
+        return last
+    return Signature(*said, batch_id=None)
+
+
 async def _encoded(
     connection: Connection, grant: PrefixGrant, stored: StoredTemplate, asked: Sequence[Registration]
 ) -> list[tuple[Registration, Encoded | list[Fault]]]:
-    """The attributes as they are stored, or everything wrong with them; files that they name are there."""
+    """The attributes as they are stored, or everything wrong with them; files that they name are there and fit."""
     encoder = stored.template.compile()
     found = [(one, encoder.named(one.attributes, timestamp_of(one.at))) for one in asked]
-    digests = {named.digest for _, encoded in found if isinstance(encoded, Encoded) for named in encoded.files}
-    if not digests or not (missing := await missing_files(connection, grant.enterprise_id, digests)):
+    named = {file for _, encoded in found if isinstance(encoded, Encoded) for file in encoded.files}
+    if not named or not (unfit := await file_faults(connection, grant.enterprise_id, stored.template, named)):
         return found
-    names = {attribute.index: attribute.name for attribute in stored.template.attributes}
 
     def checked(encoded: Encoded | list[Fault]) -> Encoded | list[Fault]:
         if isinstance(encoded, list):
             return encoded
-        absent = [named.attribute_index for named in encoded.files if named.digest in missing]
-        return [Code.FILE_UNKNOWN.fault(names[index]) for index in absent] or encoded
+        return [unfit[file] for file in encoded.files if file in unfit] or encoded
 
     return [(one, checked(encoded)) for one, encoded in found]

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from node.database import Connection
 from node.record import encode_values
-from registry.files.files import missing_files
 from registry.identifiers.leaves import Change
 from registry.identifiers.state import IdentifierState
 from registry.identifiers.unique_claims import Claim
@@ -17,6 +16,7 @@ from registry.mappings.mapping import SUFFIX
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Fault
 from registry.templates.encoder import Encoded, Encoder, NamedFile, SideEntry, Target, timestamp_of
+from registry.templates.named_files import file_faults
 from registry.templates.record_pieces import count_of
 from registry.templates.stored import StoredTemplate, template_by_id
 
@@ -153,7 +153,7 @@ async def weighed_rows(
             weighed.revisions.append((asked, revision))
         else:
             weighed.refused.extend((asked, fault) for fault in revision)
-    await _set_unknown_files_aside(book, grant, weighed)
+    await _set_unfit_files_aside(book, grant, weighed)
     return weighed
 
 
@@ -200,6 +200,11 @@ class Book:
     def stored(self, template_id: int) -> StoredTemplate:
         return self._stored[template_id]
 
+    def are_editions(self, one: int, other: int) -> bool:
+        """Whether two templates are editions of one."""
+        first, second = self._stored[one], self._stored[other]
+        return (first.enterprise_id, first.template.name) == (second.enterprise_id, second.template.name)
+
     def encoder(self, template_id: int) -> Encoder:
         return self._encoders[template_id]
 
@@ -232,6 +237,8 @@ def _revised(
         return [Code.IDENTIFIER_UNKNOWN.fault(SUFFIX)]
     if asked.expected_version not in (None, found.version):
         return [Code.VERSION_CHANGED.fault(_VERSION_FIELD, expected=asked.expected_version, found=found.version)]
+    if change is Change.UPDATE and migration is not None and migration.target.template_id != found.template_id:
+        return _replaced(asked, found, book, migration.target.template_id, timestamp)
     if change is Change.UPDATE:
         return _updated(asked, found, book, timestamp)
     if change is Change.DELETE:
@@ -245,13 +252,32 @@ def _revised(
 
 def _updated(asked: Asked, found: Standing, book: Book, timestamp: bytes) -> Revision | list[Fault] | None:
     encoder = book.encoder(found.template_id)
-    before = encoder.only_free(found.record) if asked.whole else found.record
+    before = encoder.lasting(found.record) if asked.whole else found.record
     merged = encoder.merged(before, asked.values or {}, timestamp)
     if isinstance(merged, list):
         return merged
     if merged.record == found.record and not asked.whole:
         return None
     return updated(found, merged, encoder)
+
+
+def _replaced(asked: Asked, found: Standing, book: Book, target: int, timestamp: bytes) -> Revision | list[Fault]:
+    """The identifier with nothing but the row's values, by another template than it stands by.
+
+    Free values stay, and where it is only another edition, the values of attributes that take none now.
+    """
+    encoder, before = book.encoder(target), found.record
+    if book.are_editions(found.template_id, target):
+        kept = encoder.lasting(before)
+    else:
+        kept = book.encoder(found.template_id).only_free(before)
+        if occupied := encoder.occupied(kept):
+            return occupied
+    merged = encoder.merged(kept, asked.values or {}, timestamp)
+    if isinstance(merged, list):
+        return merged
+    indexed = Indexed(merged.side, merged.references)
+    return Revision(found, found.state, target, merged.record, indexed, merged.files)
 
 
 def _migrated(migration: Migration, found: Standing, book: Book, timestamp: bytes) -> Revision | list[Fault] | None:
@@ -275,7 +301,9 @@ def _migrated(migration: Migration, found: Standing, book: Book, timestamp: byte
         if new in values:
             faults.append(Code.DUPLICATE_KEY.fault(new))
         values[new] = _with_unit(value, units[name]) if name in units and new in units_of_target else value
-    merged = book.encoder(target).merged(free, {**values, **migration.constants}, timestamp)
+    merged = book.encoder(target).merged(
+        free, {**values, **migration.constants}, timestamp, carried=values.keys() - migration.constants.keys()
+    )
     if isinstance(merged, list):
         return [*faults, *merged]
     indexed = Indexed(merged.side, merged.references)
@@ -287,18 +315,25 @@ def _with_unit(value: str | list[str], unit: str) -> str | list[str]:
     return [f"{one} {unit}" for one in value] if isinstance(value, list) else f"{value} {unit}"
 
 
-async def _set_unknown_files_aside(book: Book, grant: PrefixGrant, weighed: Weighed) -> None:
-    """Rows that name files which the enterprise does not have are refused."""
-    named = {file.digest for _, revision in weighed.revisions for file in revision.files}
-    missing = await missing_files(book.connection, grant.enterprise_id, named)
-    if not missing:
+async def _set_unfit_files_aside(book: Book, grant: PrefixGrant, weighed: Weighed) -> None:
+    """Rows that name files which the enterprise does not have, or that their attributes do not take, are refused."""
+    named: dict[int, set[NamedFile]] = {}
+    for _, revision in weighed.revisions:
+        if revision.files:
+            named.setdefault(revision.template_id, set()).update(revision.files)
+    unfit = {
+        (template_id, file): fault
+        for template_id, files in named.items()
+        for file, fault in (
+            await file_faults(book.connection, grant.enterprise_id, book.stored(template_id).template, files)
+        ).items()
+    }
+    if not unfit:
         return
     kept = []
     for asked, revision in weighed.revisions:
         faults = [
-            Code.FILE_UNKNOWN.fault(book.name(revision.template_id, file.attribute_index))
-            for file in revision.files
-            if file.digest in missing
+            unfit[revision.template_id, file] for file in revision.files if (revision.template_id, file) in unfit
         ]
         weighed.refused.extend((asked, fault) for fault in faults)
         if not faults:

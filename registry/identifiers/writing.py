@@ -8,11 +8,11 @@ safely: whoever writes second waits for the first, fails, looks, and reports it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import repeat
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -23,10 +23,17 @@ from node.journal import Interface, Message, canonical, report_upward
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import decode_values
 from node.sql import statements_beside
+from registry.identifiers.admission import Room, count_registrations, is_open, obeying, room_left
 from registry.identifiers.leaves import Change, leaf_maker
+from registry.identifiers.outcome import Outcome, Signature, Signed, Taken
 from registry.identifiers.state import IdentifierState
 from registry.prefix_grant import PrefixGrant
 from registry.templates.encoder import Entry
+
+__all__ = [
+    "Outcome", "Signature", "Signed", "Taken", "TooContended", "report_changes", "weigh_new", "write_fresh",
+    "write_new", "write_signed",
+]  # fmt: skip
 
 SQL = statements_beside(__file__, "writing.sql")
 _ATTEMPTS = 8
@@ -37,52 +44,13 @@ class TooContended(Unavailable):
     title_zh = "并发冲突过多"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Signature:
-    """Who registers, how, when, by which batch: one for all rows of a batch's chunk."""
-
-    account_id: UUID
-    interface: Interface
-    at: datetime
-    batch_id: UUID | None
-
-
 _NOBODY = Signature(UUID(int=0), Interface.V1, datetime.min.replace(tzinfo=UTC), batch_id=None)
 """For rows that are weighed and not written."""
 
-# Plain tuples, for there is one of each to every row of a bulk registration.
-Signed = tuple[Entry, Signature]
 _Version = tuple[Entry, Signature, int, int | None, int | None]
 """A version to be written, with the state and template it replaces: the first one, or the next one of an identifier
 that was deleted.
 """
-
-
-class Taken(NamedTuple):
-    """A row that was not written: its identifier or one of its unique values belongs to another."""
-
-    entry: Entry
-    attribute_index: int | None
-    same_batch: bool
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the rows: written, standing already with the very same record, or taken.
-
-    ``standing`` are suffix keys; ``revived`` the versions of those that had been deleted, by suffix key: all other
-    written ones have their first version.
-    """
-
-    registered: int = 0
-    standing: list[str] = field(default_factory=list)
-    taken: list[Taken] = field(default_factory=list)
-    revived: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def unchanged(self) -> int:
-        """How many stand already just so."""
-        return len(self.standing)
 
 
 async def write_new(
@@ -106,20 +74,33 @@ async def write_new(
 async def write_signed(
     connection: Connection, grant: PrefixGrant, template_id: int, rows: list[Signed], *, expect_taken: bool = False
 ) -> Outcome:
-    """Write what is new, inside the caller's transaction, which holds the prefix row.
+    """Write what is new and may be registered, inside the caller's transaction, which holds the prefix row.
 
     ``expect_taken`` saves a failed attempt when the caller has reason to believe that rows stand already.
     Suffix keys must differ within ``rows``. Raises ``TooContended`` when others keep taking the same identifiers.
     """
     writer = _Writer(connection, grant, template_id)
+    if is_open(grant) or not rows:
+        return await _written(writer, rows, None, look_first=expect_taken)
+    at = max(by.at for _, by in rows)
+    room = await room_left(connection, grant, at, hold=True)
+    obedient, refused = await obeying(connection, grant, rows)
+    outcome = await _written(writer, obedient, room, look_first=expect_taken or room is not None)
+    outcome.refused.extend(refused)
+    if room is not None:
+        await count_registrations(connection, grant, at, outcome)
+    return outcome
+
+
+async def _written(writer: _Writer, rows: list[Signed], room: Room | None, *, look_first: bool) -> Outcome:
     for attempt in range(_ATTEMPTS):
         outcome = Outcome()
         try:
-            async with connection.transaction():
-                if expect_taken or attempt:
-                    await writer.write_what_is_free(rows, outcome)
+            async with writer.connection.transaction():
+                if look_first or attempt:
+                    await writer.write_what_is_free(rows, room, outcome)
                 else:
-                    outcome = await write_fresh(connection, grant, template_id, rows)
+                    outcome = await writer.write_all(rows)
         except (asyncpg.UniqueViolationError, _Overtaken):
             continue
         return outcome
@@ -130,16 +111,23 @@ async def write_fresh(connection: Connection, grant: PrefixGrant, template_id: i
     """``write_signed`` where all rows are likely to be new: less work, but the transaction does not survive one that
     is not: it raises asyncpg's ``UniqueViolationError``.
     """
-    await _Writer(connection, grant, template_id).write([(entry, by, 1, None, None) for entry, by in rows])
-    return Outcome(registered=len(rows))
+    if not is_open(grant):
+        return await write_signed(connection, grant, template_id, rows)
+    return await _Writer(connection, grant, template_id).write_all(rows)
 
 
-async def weigh_new(connection: Connection, grant: PrefixGrant, template_id: int, rows: list[Entry]) -> Outcome:
-    """What ``write_new`` would make of the rows now, without writing anything."""
+async def weigh_new(
+    connection: Connection, grant: PrefixGrant, template_id: int, rows: list[Entry], at: datetime, weighed: int = 0
+) -> Outcome:
+    """What ``write_new`` would make of the rows now, after ``weighed`` others, without writing anything."""
     outcome = Outcome()
-    signed = list(zip(rows, repeat(_NOBODY)))
-    fresh, deleted = await _Writer(connection, grant, template_id).sort_out(signed, outcome)
+    room = await room_left(connection, grant, at, hold=False)
+    obedient, refused = await obeying(connection, grant, list(zip(rows, repeat(_NOBODY))))
+    fresh, deleted = await _Writer(connection, grant, template_id).sort_out(obedient, outcome)
+    if room is not None:
+        fresh, deleted = room.less(weighed).admit(fresh, deleted, outcome)
     outcome.registered = len(fresh) + len(deleted)
+    outcome.refused.extend(refused)
     return outcome
 
 
@@ -256,12 +244,20 @@ class _Writer:
         if records:
             await self.connection.copy_records_to_table(table, columns=columns, records=records)
 
-    async def write_what_is_free(self, rows: list[Signed], outcome: Outcome) -> None:
-        """Write the rows that are new, also those whose identifiers had been deleted; ``outcome`` gets all.
+    async def write_all(self, rows: list[Signed]) -> Outcome:
+        """First versions of all rows. Raises asyncpg's ``UniqueViolationError``."""
+        await self.write([(entry, by, 1, None, None) for entry, by in rows])
+        return Outcome(registered=len(rows))
+
+    async def write_what_is_free(self, rows: list[Signed], room: Room | None, outcome: Outcome) -> None:
+        """Write the rows that are new, also those whose identifiers had been deleted, as many as there is room for;
+        ``outcome`` gets all.
 
         Raises asyncpg's ``UniqueViolationError`` and ``_Overtaken`` when others are writing the same.
         """
         fresh, deleted = await self.sort_out(rows, outcome)
+        if room is not None:
+            fresh, deleted = room.admit(fresh, deleted, outcome)
         revived = await self._revive(deleted)
         await self.write([(entry, by, 1, None, None) for entry, by in fresh], revived)
         outcome.registered = len(fresh) + len(revived)

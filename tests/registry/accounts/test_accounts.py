@@ -18,23 +18,22 @@ from node.auth import Account, NotAllowed, Role
 from node.database import Pool
 from node.errors import NodeError, Unauthenticated
 from node.journal import Interface
+from node.sealing import Seal
 from registry.accounts import accounts as accounts_module
 from registry.accounts.accounts import (
     AccountDisabled,
-    AccountNameInvalid,
-    AccountNameTaken,
     Accounts,
     LastAdministrator,
     OldPasswordWrong,
     RoleNeedsEnterprise,
-    SignInRefused,
     TokenExpired,
-    TokenLifeTooLong,
     TokenNotFound,
     TokenRevoked,
     TokenUnknown,
 )
+from registry.accounts.adding import AccountNameInvalid, AccountNameTaken
 from registry.accounts.passwords import Passwords, PasswordTooWeak
+from registry.accounts.signing_in import SignInRefused, TokenLifeTooLong
 from registry.accounts.stored import AccountState, AccountUnknown, StoredAccount
 from registry.enterprises import EnterpriseUnknown
 from tests.support.office import Office, acting
@@ -133,7 +132,7 @@ async def test_a_failed_sign_in_costs_the_same_for_names_known_unknown_and_locke
         type=Type.ID, version=19, salt_len=8, hash_len=16, time_cost=12, memory_cost=8 * 1024, parallelism=1
     )
     office = Office(pool)
-    office.accounts = Accounts(pool, office.clock, Passwords(slow))
+    office.accounts = Accounts(pool, office.clock, Passwords(slow), seal=Seal(bytes(32)))
     await made(office, "known")
     await made(office, "locked")
     await refused(office, "locked", WRONG, 5)
@@ -194,7 +193,7 @@ async def test_a_right_guess_that_was_under_way_when_the_lock_fell_does_not_come
     office = Office(pool)
     await made(office)
     lazy = Office(pool, clock=office.clock)
-    lazy.accounts = Accounts(pool, office.clock, Passwords(slow))
+    lazy.accounts = Accounts(pool, office.clock, Passwords(slow), seal=Seal(bytes(32)))
     slow_hash = await Passwords(slow).hash(GOOD)
     await pool.execute("UPDATE account SET password_hash = $1", slow_hash)
     under_way = asyncio.create_task(lazy.accounts.sign_in("liwei", GOOD))
@@ -437,7 +436,7 @@ def test_whatever_keeps_somebody_out_is_unauthenticated_or_another_named_refusal
     refusals = [
         thing for thing in vars(accounts_module).values() if isinstance(thing, type) and issubclass(thing, NodeError)
     ]
-    outside = {SignInRefused, TokenUnknown, TokenExpired, TokenRevoked, AccountDisabled}
+    outside = {TokenUnknown, TokenExpired, TokenRevoked, AccountDisabled}
     assert {kind for kind in refusals if issubclass(kind, Unauthenticated)} - {Unauthenticated} == outside
 
 

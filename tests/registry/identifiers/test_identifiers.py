@@ -11,7 +11,6 @@ import pytest
 
 from node.auth import NotAllowed
 from node.database import Pool
-from node.errors import NodeError
 from node.record import decode_values
 from registry.identifiers.identifiers import (
     AttributesInvalid,
@@ -154,14 +153,20 @@ async def test_a_deleted_identifier_can_be_registered_again_and_its_versions_go_
     assert again.version == 3
 
 
-async def test_another_enterprise_can_neither_register_nor_look(world: World, holder: Holder) -> None:
-    stranger = await world.holder(2002)
-    await register(world, holder)
-    with pytest.raises(NodeError) as refused:
-        await world.identifiers.register(stranger.account, stranger.actor, holder.identifier("PUMP-2"), "pump", GOOD)
-    assert isinstance(refused.value, NotAllowed)
-    with pytest.raises(NodeError):
-        await world.identifiers.get(stranger.account, holder.identifier("PUMP-1"))
+async def test_another_enterprise_can_neither_register_nor_change_nor_see_the_history(
+    world: World, holder: Holder
+) -> None:
+    stranger, pump = await world.holder(2002), holder.identifier("PUMP-1")
+    found = await register(world, holder)
+    for refused in (
+        world.identifiers.register(stranger.account, stranger.actor, holder.identifier("PUMP-2"), "pump", GOOD),
+        world.identifiers.update(stranger.account, stranger.actor, pump, 1, GOOD),
+        world.identifiers.delete(stranger.account, stranger.actor, pump, 1),
+        world.identifiers.history(stranger.account, pump, before_version=9, limit=1),
+    ):
+        with pytest.raises(NotAllowed):
+            await refused
+    assert (await world.identifiers.get(stranger.account, pump))[0] == found
 
 
 async def test_nothing_is_registered_under_a_suspended_prefix(world: World, holder: Holder) -> None:
