@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle test-million lock clean
+.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle bench-snms test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ bench-search: .venv/test ## searches among 2,000,000 identifiers: first page, te
 
 bench-handle: .venv/test ## the native protocol beside a C program that only echoes; ARGS='--parts cost proofs idle'
 	@$(BIN)/python -m loadtest.bench_handle $(ARGS)
+
+bench-snms: .venv/test ## calls of 2,000 identifiers through SNMS, seven of them bad, beside /v1 bulk; ARGS='--calls N'
+	@$(BIN)/python -m loadtest.bench_snms $(ARGS)
 
 lock: ## new requirements.lock and requirements-test.lock (needs uv on the PATH)
 	uv pip compile pyproject.toml requirements/build.in --python-version 3.11 --universal --generate-hashes \

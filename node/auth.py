@@ -34,9 +34,14 @@ class Action(StrEnum):
     TOKEN_CREATE = "token.create"  # noqa: S105
     TOKEN_READ = "token.read"  # noqa: S105
     TOKEN_REVOKE = "token.revoke"  # noqa: S105
+    ACCESS_KEY_CREATE = "access_key.create"
+    ACCESS_KEY_READ = "access_key.read"
+    ACCESS_KEY_REVOKE = "access_key.revoke"
+    ONBOARD = "onboarding.enter"
 
     ENTERPRISE_CREATE = "enterprise.create"
     ENTERPRISE_READ = "enterprise.read"
+    ENTERPRISE_PERSONAL_READ = "enterprise.read_personal"
     ENTERPRISE_EDIT = "enterprise.edit"
     ENTERPRISE_SUBMIT = "enterprise.submit"
     ENTERPRISE_REVIEW = "enterprise.review"
@@ -50,10 +55,23 @@ class Action(StrEnum):
     PREFIX_SUSPEND = "prefix.suspend"
     PREFIX_WITHDRAW = "prefix.withdraw"
 
+    NUMBERING_READ = "numbering.read"
+    NUMBERING_EDIT = "numbering.edit"
+    HOSTING_APPLY = "hosting.apply"
+    HOSTING_REVIEW = "hosting.review"
+    HOSTING_GRANT = "hosting.grant"
+    ROUTE_EDIT = "route.edit"
+    ROUTE_CHECK = "route.check"
+    TRANSFER_READ = "transfer.read"
+    TRANSFER_OFFER = "transfer.offer"
+    TRANSFER_ANSWER = "transfer.answer"
+    TRANSFER_REVIEW = "transfer.review"
+
     TEMPLATE_READ = "template.read"
     TEMPLATE_EDIT = "template.edit"
     TEMPLATE_EDIT_SHARED = "template.edit_shared"
     TEMPLATE_PUBLISH = "template.publish"
+    TEMPLATE_GRANT = "template.grant"
 
     IDENTIFIER_READ = "identifier.read"
     IDENTIFIER_REGISTER = "identifier.register"
@@ -67,12 +85,47 @@ class Action(StrEnum):
     MAPPING_EDIT = "mapping.edit"
     CODING_RULE_READ = "coding_rule.read"
     CODING_RULE_EDIT = "coding_rule.edit"
+    CODING_RULE_DRAW = "coding_rule.draw"
+    SUFFIX_RULE_EDIT = "suffix_rule.edit"
+
+    DOCUMENT_READ = "document.read"
+    DOCUMENT_EDIT = "document.edit"
+
+    QUOTA_READ = "quota.read"
+    QUOTA_EDIT = "quota.edit"
+    PLAN_READ = "plan.read"
+    PLAN_EDIT = "plan.edit"
+    ORDER_PLACE = "order.place"
+    ORDER_READ = "order.read"
+    ORDER_CONFIRM = "order.confirm"
+    STATEMENT_READ = "statement.read"
+    STATEMENT_DRAW_UP = "statement.draw_up"
 
     HANDLE_POLICY_READ = "handle_policy.read"
     HANDLE_POLICY_EDIT = "handle_policy.edit"
 
     FILE_ADD = "file.add"
     FILE_READ = "file.read"
+    ATTACHMENT_ADD = "attachment.add"
+    ATTACHMENT_READ = "attachment.read"
+
+    IDENTITY_READ = "identity.read"
+    IDENTITY_EDIT = "identity.edit"
+    GROUP_READ = "group.read"
+    GROUP_EDIT = "group.edit"
+    GRANT_READ = "grant.read"
+    GRANT_EDIT = "grant.edit"
+    NOTIFICATION_READ = "notification.read"
+
+    REVIEW_READ = "review.read"
+    REVIEW_CLAIM = "review.claim"
+    REVIEW_CHECK = "review.check"
+    SERVICE_REQUEST_FILE = "service_request.file"
+    SERVICE_REQUEST_READ = "service_request.read"
+    SERVICE_REQUEST_HANDLE = "service_request.handle"
+    SERVICE_REQUEST_CLOSE = "service_request.close"
+    ANNOUNCEMENT_READ = "announcement.read"
+    ANNOUNCEMENT_EDIT = "announcement.edit"
 
     HISTORY_READ = "history.read"
     NODE_READ = "node.read"
@@ -113,8 +166,13 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.TOKEN_CREATE: frozenset({_A, _R, _U, _E, _P}),
     Action.TOKEN_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.TOKEN_REVOKE: frozenset({_A, _R, _U, _E, _P}),
+    Action.ACCESS_KEY_CREATE: frozenset({_A, _E, _P}),
+    Action.ACCESS_KEY_READ: frozenset({_A, _E, _P}),
+    Action.ACCESS_KEY_REVOKE: frozenset({_A, _E, _P}),
+    Action.ONBOARD: frozenset({_A}),
     Action.ENTERPRISE_CREATE: frozenset({_A}),
     Action.ENTERPRISE_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.ENTERPRISE_PERSONAL_READ: frozenset({_A, _R, _E}),
     Action.ENTERPRISE_EDIT: frozenset({_A, _E}),
     Action.ENTERPRISE_SUBMIT: frozenset({_A, _E}),
     Action.ENTERPRISE_REVIEW: frozenset({_R}),
@@ -126,10 +184,22 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.PREFIX_ENABLE: frozenset({_A}),
     Action.PREFIX_SUSPEND: frozenset({_A}),
     Action.PREFIX_WITHDRAW: frozenset({_A}),
+    Action.NUMBERING_READ: frozenset({_A, _R, _U}),
+    Action.NUMBERING_EDIT: frozenset({_A}),
+    Action.HOSTING_APPLY: frozenset({_A, _E}),
+    Action.HOSTING_REVIEW: frozenset({_R}),
+    Action.HOSTING_GRANT: frozenset({_A}),
+    Action.ROUTE_EDIT: frozenset({_A, _E}),
+    Action.ROUTE_CHECK: frozenset({_A, _R, _E}),
+    Action.TRANSFER_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.TRANSFER_OFFER: frozenset({_A, _E}),
+    Action.TRANSFER_ANSWER: frozenset({_E}),
+    Action.TRANSFER_REVIEW: frozenset({_R}),
     Action.TEMPLATE_READ: frozenset({_A, _R, _U, _E, _P}),
-    Action.TEMPLATE_EDIT: frozenset({_A, _E}),
+    Action.TEMPLATE_EDIT: frozenset({_A, _E, _P}),
     Action.TEMPLATE_EDIT_SHARED: frozenset({_A}),
-    Action.TEMPLATE_PUBLISH: frozenset({_A, _E}),
+    Action.TEMPLATE_PUBLISH: frozenset({_A, _E, _P}),
+    Action.TEMPLATE_GRANT: frozenset({_A, _E, _P}),
     Action.IDENTIFIER_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.IDENTIFIER_REGISTER: frozenset({_A, _E, _P}),
     Action.IDENTIFIER_UPDATE: frozenset({_A, _E, _P}),
@@ -141,10 +211,41 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.MAPPING_EDIT: frozenset({_A, _E}),
     Action.CODING_RULE_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.CODING_RULE_EDIT: frozenset({_A, _E}),
+    Action.CODING_RULE_DRAW: frozenset({_A, _E, _P}),
+    Action.SUFFIX_RULE_EDIT: frozenset({_A, _E}),
+    Action.DOCUMENT_READ: frozenset({_A, _R, _U}),
+    Action.DOCUMENT_EDIT: frozenset({_A}),
+    Action.QUOTA_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.QUOTA_EDIT: frozenset({_A}),
+    Action.PLAN_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.PLAN_EDIT: frozenset({_A}),
+    Action.ORDER_PLACE: frozenset({_A, _E}),
+    Action.ORDER_READ: frozenset({_A, _U, _E}),
+    Action.ORDER_CONFIRM: frozenset({_A}),
+    Action.STATEMENT_READ: frozenset({_A, _U, _E}),
+    Action.STATEMENT_DRAW_UP: frozenset({_A}),
     Action.HANDLE_POLICY_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.HANDLE_POLICY_EDIT: frozenset({_A}),
     Action.FILE_ADD: frozenset({_A, _E, _P}),
     Action.FILE_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.ATTACHMENT_ADD: frozenset({_A, _E}),
+    Action.ATTACHMENT_READ: frozenset({_A, _R, _E}),
+    Action.IDENTITY_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.IDENTITY_EDIT: frozenset({_A, _E}),
+    Action.GROUP_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.GROUP_EDIT: frozenset({_A, _E}),
+    Action.GRANT_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.GRANT_EDIT: frozenset({_A, _E, _P}),
+    Action.NOTIFICATION_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.REVIEW_READ: frozenset({_A, _R, _U}),
+    Action.REVIEW_CLAIM: frozenset({_R}),
+    Action.REVIEW_CHECK: frozenset({_R}),
+    Action.SERVICE_REQUEST_FILE: frozenset({_A, _E}),
+    Action.SERVICE_REQUEST_READ: frozenset({_A, _R, _U, _E}),
+    Action.SERVICE_REQUEST_HANDLE: frozenset({_A}),
+    Action.SERVICE_REQUEST_CLOSE: frozenset({_A, _E}),
+    Action.ANNOUNCEMENT_READ: frozenset({_A, _R, _U}),
+    Action.ANNOUNCEMENT_EDIT: frozenset({_A}),
     Action.HISTORY_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.NODE_READ: frozenset({_A, _R, _U}),
 }

@@ -1,7 +1,7 @@
 """The ``biaoshi`` command: one verb each, thin, errors as one sentence with a status code.
 
-This file, ``node/serve.py`` and ``node/worker.py`` are the only ones of ``node`` that look up. Heavy parts are
-imported where a verb needs them, so that ``biaoshi --help`` answers at once.
+This file, ``node/serve.py``, ``node/worker.py`` and ``node/use_cases.py`` are the only ones of ``node`` that look up.
+Heavy parts are imported where a verb needs them, so that ``biaoshi --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from node.batch_command import batch_app
 from node.errors import NodeError
 from node.keygen_command import keygen
 from node.log import configure
+from node.movein_command import move_in_app
 from node.resolve_command import resolve, whois
 from node.terminal import LOCAL_NODE, ServerOption, TokenOption, err, out, run
 
@@ -32,6 +33,7 @@ app = typer.Typer(
     help="工业互联网标识解析二级节点 · secondary node for industrial-internet identifier resolution",
 )  # fmt: skip
 app.add_typer(batch_app, name="batch")
+app.add_typer(move_in_app, name="move-in")
 app.command("keygen")(keygen)
 app.command("resolve")(resolve)
 app.command("whois")(whois)

@@ -78,6 +78,9 @@ class NodeSettings(_Group):
 class HttpSettings(_Group):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 or :: for the public")
     port: Port = Field(8000, description="HTTP port")
+    extra_ports: Annotated[tuple[Port, ...], BeforeValidator(_texts)] = Field(
+        (), description="more HTTP ports, such as 3000 for clients of an enterprise node"
+    )
     header_seconds: Seconds = Field(30, description="a connection's time to its first complete request head")
     idle_seconds: Seconds = Field(75, description="a connection's time between requests, or to read an answer")
     body_seconds: Seconds = Field(30, description="longest wait for the next 64 KiB of a request body, or its end")
@@ -165,11 +168,69 @@ class RegistrySettings(_Group):
     chunk_rows: int = Field(5_000, ge=10, le=50_000, description="rows of a bulk registration per transaction")
     batch_bytes: int = Field(8 << 30, ge=1024, description="largest body of a bulk registration")
     xlsx_characters: int = Field(200_000_000, ge=1000, description="most characters in the cells of one XLSX export")
+    route_networks: Networks = Field(
+        (), description="networks, besides the public internet, where self-hosted routes may be tried out"
+    )
+    reminder_days: Annotated[tuple[Annotated[int, Field(ge=0, le=3650)], ...], BeforeValidator(_texts)] = Field(
+        (90, 30, 7, 0), description="days before the end of a certificate or licence at which to remind"
+    )
 
 
 class FilesSettings(_Group):
-    file_bytes: int = Field(16 << 20, ge=1, le=256 << 20, description="largest file that attributes can name")
+    file_bytes: int = Field(50 << 20, ge=1, le=256 << 20, description="largest file that attributes can name")
     enterprise_bytes: int = Field(2 << 30, ge=1, description="room for all files of one enterprise")
+    attachment_image_bytes: int = Field(1 << 20, ge=1, description="largest image of a certificate")
+    attachment_pdf_bytes: int = Field(5 << 20, ge=1, description="largest PDF document of a certificate or contract")
+    store: Literal["database", "s3"] = Field("database", description="where contents are kept")
+
+
+class S3Settings(_Group):
+    url: Annotated[str, Field(pattern="^https?://")] | None = Field(None, description="address of the store")
+    bucket: str = Field("biaoshi", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="bucket")
+    region: str = Field("us-east-1", description="region that requests are signed for")
+    access_key: str = Field("", description="AccessKey of the store")
+    secret_key: str = Field("", repr=False, description="SecretKey of the store")
+
+
+class SecuritySettings(_Group):
+    seal_key_file: Path | None = Field(
+        None, description="the key of personal data; without it one is made at the first start, beside the node's own"
+    )
+
+
+class FilingSettings(_Group):
+    per_minute: float = Field(60, gt=0, description="questions a minute for one network (/24, /56) and worker")
+    burst: int = Field(30, ge=1, description="questions at once, saved up")
+
+
+class SnmsSettings(_Group):
+    enabled: bool = Field(True, description="answer the SNMS interface: /identity, /identityv2, /snms/api")
+    digest_login: bool = Field(False, description="accept the ciphered login /identity/token/v1 (can be replayed)")
+    registrar_name: str = Field(
+        "工业互联网标识解析国家顶级节点", description="the registrar above this node, as prefix queries name it"
+    )
+
+
+class IdhubSettings(_Group):
+    enabled: bool = Field(True, description="answer the IDHub interface: /api/v1/doip, /api/v1/open")
+    verify_by_get: bool = Field(False, description="accept a GET with a body at verify-response")
+
+
+class ReviewSettings(_Group):
+    four_eyes: bool = Field(False, description="two reviewers have to approve; returning and rejecting take one")
+    claim_minutes: float = Field(30, gt=0, le=1440, description="how long a claimed review is reserved")
+    verifiers: Annotated[tuple[Literal["form"], ...], BeforeValidator(_texts)] = Field(
+        ("form",), description="what a reviewer's check asks, in this order"
+    )
+
+
+class ServiceSettings(_Group):
+    request_days: int = Field(10, ge=1, le=365, description="days in which a service request has to be answered")
+    complaint_days: int = Field(15, ge=1, le=365, description="days in which a complaint has to be answered")
+    complaints_per_minute: float = Field(
+        6, gt=0, le=6000, description="complaints and looks at them without an account, for one network and worker"
+    )
+    open_complaints: int = Field(10_000, ge=1, description="most unanswered complaints of people without an account")
 
 
 class BulkSettings(_Group):
@@ -228,11 +289,24 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     resolver: ResolverSettings = ResolverSettings()
     registry: RegistrySettings = RegistrySettings()
+    security: SecuritySettings = SecuritySettings()
+    filing: FilingSettings = FilingSettings()
+    snms: SnmsSettings = SnmsSettings()
+    idhub: IdhubSettings = IdhubSettings()
     files: FilesSettings = FilesSettings()
+    s3: S3Settings = S3Settings()
+    review: ReviewSettings = ReviewSettings()
+    service: ServiceSettings = ServiceSettings()
     bulk: BulkSettings = BulkSettings()
     national: NationalSettings = NationalSettings()
     counting: CountingSettings = CountingSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _store_with_address(self) -> Self:
+        if self.files.store == "s3" and self.s3.url is None:
+            raise ValueError("files.store = s3 needs s3.url")
+        return self
 
     @classmethod
     def settings_customise_sources(

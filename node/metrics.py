@@ -11,6 +11,8 @@ import os
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+_SNMS = ("/snms/", "/identity/", "/identityv2/", "/api/identityv2/")
+_IDHUB = ("/api/v1/doip", "/api/v1/open/", "/api/v1/single-handle/")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,6 +29,10 @@ def family_of(path: str) -> str:
     """A bounded label for a path: paths of identifiers are without number."""
     if path.startswith("/v1/"):
         return "v1"
+    if path.startswith(_SNMS):
+        return "snms"
+    if path.startswith(_IDHUB):
+        return "idhub"
     if path.startswith("/api/"):
         return "handle_json"
     if path.startswith(("/healthz", "/readyz", "/metrics")):

@@ -91,7 +91,7 @@ def _operation(route: Route, references: dict[Any, Any]) -> dict[str, Any]:
         "tags": [route.tag],
         "summary": f"{route.summary_zh} · {route.summary}",
         "parameters": _parameters(route),
-        "responses": {**_successes(route, references), **_refusals(route)},
+        "responses": _responses(route, references),
     }
     if route.action is not None:
         operation["security"] = [{"token": []}]
@@ -125,16 +125,29 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return parameters
 
 
-def _successes(route: Route, references: dict[Any, Any]) -> dict[str, Any]:
+def _responses(route: Route, references: dict[Any, Any]) -> dict[str, Any]:
+    """Answers and refusals; of a status that is both, in either's media type."""
+    responses = _answers(route, references)
+    for status, refusal in _refusals(route).items():
+        told = responses.get(status, {}).get("content", {})
+        responses[status] = {**refusal, "content": {**told, **refusal["content"]}}
+    return responses
+
+
+def _answers(route: Route, references: dict[Any, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, answer in route.answers.items():
         response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if isinstance(answer, tuple):
-            response["content"] = {media: {"schema": {"type": "string"}} for media in answer}
+            response["content"] = {media: {"schema": _schema_of(media)} for media in answer}
         elif answer is not None:
             response["content"] = {"application/json": {"schema": references[answer, "serialization"]}}
         responses[str(status)] = response
     return responses
+
+
+def _schema_of(media: str) -> dict[str, str]:
+    return {"type": "object" if media.endswith("+json") else "string"}
 
 
 def errors_of(route: Route) -> list[type[NodeError]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from node.errors import Malformed
 from node.identifier import PROTOCOL_LIMIT, fold
@@ -190,6 +190,14 @@ def decode_values(data: bytes) -> Record:
     if at != len(data):
         raise InvalidRecord(f"Bytes are left behind the last value, from byte {at} on.", offset=at)
     return tuple(values)
+
+
+def without_public_read(record: bytes, indexes: Collection[int]) -> bytes:
+    """The record in which the values with these indexes are not public; raises InvalidRecord."""
+    return encode_values(
+        replace(value, permissions=value.permissions & ~PUBLIC_READ) if value.index in indexes else value
+        for value in decode_values(record)
+    )
 
 
 def check_values(values: Iterable[Value]) -> None:

@@ -219,7 +219,11 @@ async def _restore_files(client: Client, directory: Path, manifest: Manifest, en
             async with client.request(
                 "POST",
                 "/v1/files",
-                params={"name": file["name"], "enterprise_id": enterprise_id},
+                params={
+                    "name": file["name"],
+                    "enterprise_id": enterprise_id,
+                    "private": "true" if file.get("private") else "false",
+                },
                 headers={"Content-Type": file["media_type"], "Content-Length": str(path.stat().st_size)},
                 data=_blocks(path),
             ) as response:

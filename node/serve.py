@@ -2,7 +2,7 @@
 
 supervisor   migrates, founds the node, starts the children and keeps them alive
 worker       answers every interface: ``node/worker.py``
-steward      reports upward and applies what comes back
+steward      reports upward, applies what comes back, reminds of what ends
 """
 
 from __future__ import annotations
@@ -28,14 +28,19 @@ from node.identifier import Prefix
 from node.log import configure
 from node.migrate import migrate
 from node.national.steward import Docking, run_steward
-from node.own_face import certificate_of, site_key_file, site_of
+from node.own_face import certificate_of, seal_key_file, site_key_file, site_of
+from node.sealing import seal_of
 from node.site_key import site_key
 from node.supervisor import Child, ChildSpec, ParentLink, children, until_told_to_stop
 from node.tls import ServerCertificate
 from node.worker import MEETING_PLACE, PLACE, worker
 from registry.accounts.accounts import Accounts
 from registry.accounts.passwords import Passwords
+from registry.commerce.drawing_up import draw_up_hourly
+from registry.commerce.statements import Statements
+from registry.documents.shipped import ship
 from registry.prefixes import Prefixes
+from registry.profiles.validity import remind_daily
 from resolver.handle import ports as handle_ports
 
 log = structlog.get_logger("serve")
@@ -73,6 +78,7 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
     async with database(settings) as url:
         await migrate(url)
         laboratory = await founding.found(url, laboratory=settings.node.laboratory, at=utc_now())
+        await _put_in_what_is_shipped(url, settings)
         password = await _first_administrator(url, settings)
         with (
             tempfile.TemporaryDirectory(prefix="biaoshi-metrics-") as metrics_dir,
@@ -127,13 +133,26 @@ def _data_dir(settings: Settings) -> Path:
 async def _first_administrator(url: str, settings: Settings) -> str | None:
     pool = await open_pool(url, "biaoshi_writer", size=2, seconds=settings.database.seconds, name="biaoshi founding")
     try:
-        return await Accounts(pool, utc_now, Passwords()).found_administrator(ADMINISTRATOR)
+        seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
+        accounts = Accounts(pool, utc_now, Passwords(), seal=seal, digest_login=settings.snms.digest_login)
+        return await accounts.found_administrator(ADMINISTRATOR)
     finally:
         await pool.close()
 
 
+async def _put_in_what_is_shipped(url: str, settings: Settings) -> None:
+    """The coding rules and documents that come with the node, each once."""
+    pool = await open_pool(url, "biaoshi_writer", size=1, seconds=settings.database.seconds, name="biaoshi founding")
+    try:
+        added = await ship(pool, utc_now())
+    finally:
+        await pool.close()
+    if added:
+        log.info("documents_added", names=added)
+
+
 async def steward(settings: Settings, link: ParentLink) -> None:
-    """Report upward until told to stop."""
+    """Report upward, remind of what ends, draw up statements, until told to stop."""
     url = database_url(settings)
     pool = await until_there(
         lambda: open_pool(url, "biaoshi_writer", size=6, seconds=settings.database.seconds, name="biaoshi steward"),
@@ -153,12 +172,14 @@ async def steward(settings: Settings, link: ParentLink) -> None:
     reporting = asyncio.create_task(
         run_steward(pool, docking, apply_verdict, version=__version__, clock=utc_now, stop=stop)
     )
+    reminding = asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop))
+    drawing_up = asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop))
     told = asyncio.create_task(until_told_to_stop(link))
-    await asyncio.wait({reporting, told}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({reporting, reminding, drawing_up, told}, return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
     stop.set()
     try:
-        await reporting
+        await asyncio.gather(reporting, reminding, drawing_up)
     finally:
         pool.terminate()
 

@@ -1,7 +1,7 @@
 """A worker: every interface of the node in one process, put together from the settings.
 
-This file, ``node/serve.py`` and ``node/cli.py`` are the only ones that look up from ``node`` to ``registry``,
-``resolver`` and ``admin``.
+This file, ``node/use_cases.py``, ``node/serve.py`` and ``node/cli.py`` are the only ones that look up from ``node``
+to ``registry``, ``resolver`` and ``admin``.
 """
 
 from __future__ import annotations
@@ -12,49 +12,35 @@ import gc
 import os
 import resource
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
-from random import SystemRandom
 
 import structlog
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import admin.documents
+import admin.filing
 import admin.pages
+import registry.api.idhub.routes
+import registry.api.snms.routes
 import resolver.http.routes
 from node import __version__, config, observe
 from node.child import database_url, until_there, utc_now
 from node.config import Settings
 from node.database import Pool, open_pool
 from node.http_server import Bounds, HttpServer, bind
-from node.identifier import Prefix
 from node.openapi import document
-from node.own_face import certificate_of, site_key_file, site_of
+from node.own_face import certificate_of, seal_key_file, site_key_file, site_of
+from node.sealing import seal_of
 from node.site_key import site_key
 from node.supervisor import ParentLink, until_told_to_stop
 from node.tls import ServerCertificate
+from node.use_cases import storage_of, use_cases
 from node.web import WebSettings, make_app
-from registry.accounts.accounts import Accounts
-from registry.accounts.passwords import Passwords
 from registry.api.v1.routes import UseCases, all_routes
-from registry.batches.by_body import Batches
-from registry.batches.by_query import QueryBatches
-from registry.batches.progress import BatchProgress
-from registry.batches.work import Workshop
-from registry.coding.rules import CodingRules
-from registry.enterprises import Enterprises
-from registry.export.exports import Exports
-from registry.files.files import FileLimits, Files
 from registry.handle.administration import HandleAdministration
-from registry.handle.policy import HandlePolicies
-from registry.identifiers.identifiers import Identifiers
-from registry.mappings.stored import Mappings
-from registry.prefixes import Prefixes
-from registry.references import References
-from registry.rows.limits import Limits
-from registry.search.search import Search
-from registry.templates.stored import Templates
+from registry.profiles.sealing_old import seal_old_contacts
 from resolver.chain import Resolver
 from resolver.counting import ResolutionCounter
 from resolver.handle import http_post
@@ -97,6 +83,7 @@ async def worker(settings: Settings, link: ParentLink) -> None:
         pool, utc_now, never=_never_counted(settings), seconds=settings.counting.flush_seconds
     )
     key = await asyncio.to_thread(site_key, site_key_file(settings))
+    seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
     site = site_of(settings, key)
     answers = Resolver(
         settings.database.reader_url or url,
@@ -112,6 +99,10 @@ async def worker(settings: Settings, link: ParentLink) -> None:
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
+        storage = await storage_of(settings, pool, stack)
+        sealed = await seal_old_contacts(pool, seal)
+        if sealed:
+            log.info("old_contacts_sealed", enterprises=sealed)
         administration = HandleAdministration(pool, utc_now, site.prefix)
         handle, host = settings.handle, settings.http.host
         ports = handle_ports.bind(host, handle.port, udp=handle.udp) if handle.enabled else None
@@ -121,7 +112,7 @@ async def worker(settings: Settings, link: ParentLink) -> None:
             place=_place(), directory=Path(os.environ.get(MEETING_PLACE, "")),
         )  # fmt: skip
         desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, key), site)
-        app = application(settings, use_cases(settings, pool), pool, answers, counter, desk)
+        app = application(settings, use_cases(settings, pool, seal, storage), pool, answers, counter, desk)
         http_post.add_routes(app.router, native.http)
         await stack.enter_async_context(native)
         http = settings.http
@@ -133,7 +124,13 @@ async def worker(settings: Settings, link: ParentLink) -> None:
             secure = [bind(http.host, settings.https.port)]
             certificate = ServerCertificate(certificate_of(settings))
         await stack.enter_async_context(
-            HttpServer(app, [bind(http.host, http.port)], bounds, secure=secure, certificate=certificate)
+            HttpServer(
+                app,
+                [bind(http.host, port) for port in (http.port, *http.extra_ports)],
+                bounds,
+                secure=secure,
+                certificate=certificate,
+            )
         )
         # What stands now stays to the end: to look through it for garbage again and again took an eighth of the CPU
         # of bulk registration.
@@ -176,49 +173,17 @@ def application(
     async def readiness() -> Mapping[str, bool]:
         return {"database": await probe.answered(), "notices": answers.listening}
 
+    if settings.snms.enabled:
+        registry.api.snms.routes.add_routes(app.router, cases, pool, utc_now, settings.snms.registrar_name)
+    if settings.idhub.enabled:
+        by_get = settings.idhub.verify_by_get
+        registry.api.idhub.routes.add_routes(app.router, cases, pool, utc_now, verify_by_get=by_get)
     observe.add_routes(app.router, readiness)
     admin.pages.add_routes(app.router, face, openapi)
+    admin.filing.add_routes(app.router, face, cases.filing, cases.filing_limit)
+    admin.documents.add_routes(app.router, face, cases.documents)
     resolver.http.routes.add_routes(app.router, answers, counter, desk, laboratory=settings.node.laboratory)
     return app
-
-
-def use_cases(settings: Settings, pool: Pool) -> UseCases:
-    """The writer's use cases on one pool."""
-    workshop = Workshop(pool, utc_now, chunk_rows=settings.registry.chunk_rows, limits=bulk_limits(settings))
-    return UseCases(
-        accounts=Accounts(pool, utc_now, Passwords(), timedelta(hours=settings.registry.token_hours)),
-        enterprises=Enterprises(pool, utc_now),
-        prefixes=Prefixes(pool, utc_now, Prefix.parse(settings.node.prefix)),
-        handle_policies=HandlePolicies(pool, utc_now),
-        templates=Templates(pool, utc_now),
-        mappings=Mappings(pool, utc_now),
-        coding_rules=CodingRules(pool, utc_now, SystemRandom()),
-        identifiers=Identifiers(pool, utc_now),
-        search=Search(pool),
-        batches=Batches(workshop),
-        query_batches=QueryBatches(workshop, undo_within=timedelta(hours=settings.bulk.undo_hours)),
-        batch_progress=BatchProgress(pool, watchers=settings.bulk.watchers),
-        files=Files(pool, utc_now, FileLimits(settings.files.file_bytes, settings.files.enterprise_bytes)),
-        references=References(pool, Prefix.parse(settings.node.prefix)),
-        batch_bytes=settings.registry.batch_bytes,
-        batch_seconds=settings.http.body_seconds,
-        exports=Exports(pool, utc_now),
-        xlsx_characters=settings.registry.xlsx_characters,
-    )
-
-
-def bulk_limits(settings: Settings) -> Limits:
-    """What the reading of one body may cost."""
-    bulk = settings.bulk
-    return Limits(
-        ratio=bulk.ratio,
-        unpacked_bytes=bulk.unpacked_bytes,
-        workbook_bytes=bulk.workbook_bytes,
-        workbook_unpacked_bytes=bulk.workbook_unpacked_bytes,
-        workbook_entries=bulk.workbook_entries,
-        child_bytes=bulk.child_bytes,
-        child_seconds=bulk.child_seconds,
-    )
 
 
 def listening(settings: Settings, ports: handle_ports.Ports) -> Listening:

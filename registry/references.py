@@ -2,8 +2,8 @@
 
 An attribute of the kind reference is checked for its form only when it is written, because what it points at may be
 registered later, or elsewhere. What this node can know it tells here: a reference is dangling when its target lies
-under the node's own prefix, or one it has granted, and is no live identifier. Other nodes' identifiers cannot be
-checked and are counted apart.
+under the node's own prefix, or one it has granted, and is no live identifier, or one of another template than the
+attribute names. Other nodes' identifiers cannot be checked and are counted apart.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from node.auth import Account, Action, require
 from node.database import Connection, Pool
-from node.identifier import Identifier, Prefix
+from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix, Prefix
 from node.sql import statements_beside
 from registry.identifiers.state import IdentifierState
 from registry.prefixes import readable_prefix
 from registry.store import reading
-from registry.templates.stored import template_by_id
+from registry.templates.aliases import Scheme, find_alias
+from registry.templates.stored import template_by_id, template_of_row
 
 SQL = statements_beside(__file__, "references.sql")
 LOOK_AT = 5_000
@@ -45,6 +47,7 @@ class TargetState(StrEnum):
     UNKNOWN = "unknown"  # never registered
     DELETED = "deleted"
     SUSPENDED = "suspended"
+    OTHER_TEMPLATE = "other_template"  # live, but of another template than the attribute names
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +105,12 @@ class References:
         """
         async with reading(self._pool) as connection:
             grant = await readable_prefix(connection, account, Action.IDENTIFIER_READ, prefix)
+            named = await _named_templates(connection, grant.prefix_id)
             rows = await connection.fetch(
-                SQL["look_through_references"], grant.prefix_id, *after, look_at, self._node_prefix.key, limit + 1
-            )
+                SQL["look_through_references"], grant.prefix_id, *after, look_at, self._node_prefix.key, limit + 1,
+                [one.template_id for one in named], [one.attribute_index for one in named],
+                [one.enterprise_id for one in named], [one.name for one in named],
+            )  # fmt: skip
             dangling = [row for row in rows if row["dangling"]][:limit]
             names = await _names(connection, dangling)
         if not rows:
@@ -159,7 +165,43 @@ _STATES = {
     None: TargetState.UNKNOWN,
     IdentifierState.DELETED: TargetState.DELETED,
     IdentifierState.SUSPENDED: TargetState.SUSPENDED,
+    IdentifierState.LIVE: TargetState.OTHER_TEMPLATE,
 }
+
+
+class _Named(NamedTuple):
+    """The template that targets of one attribute of another should have; of whose owner, if that is said."""
+
+    template_id: int
+    attribute_index: int
+    enterprise_id: UUID | None
+    name: str
+
+
+async def _named_templates(connection: Connection, prefix_id: int) -> list[_Named]:
+    """What the attributes of a prefix's identifiers demand of their targets, as far as it can be told."""
+    found = []
+    for row in await connection.fetch(SQL["templates_in_use"], prefix_id):
+        stored = template_of_row(row)
+        for attribute in stored.template.attributes:
+            if attribute.template is None:
+                continue
+            meant = await _meant(connection, attribute.template)
+            if meant is not None:
+                found.append(_Named(stored.template_id, attribute.index, *meant))
+    return found
+
+
+async def _meant(connection: Connection, name_or_handle: str) -> tuple[UUID | None, str] | None:
+    """The template by its name, of any owner, or by its handle in IDHub; ``None``: nobody knows the handle."""
+    if "/" not in name_or_handle:
+        return None, name_or_handle
+    try:
+        handle = Identifier.parse(name_or_handle)
+    except (InvalidIdentifier, InvalidPrefix, InvalidSuffix):
+        return None
+    alias = await find_alias(connection, Scheme.IDHUB, handle.prefix.key, handle.key)
+    return None if alias is None else (alias.enterprise_id, alias.name)
 
 
 async def _names(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], str]:

@@ -117,6 +117,21 @@ class Code(StrEnum):
         "编码规则中“{name}”最多 {limit} 个字符，实际 {found} 个",
         "the coding rule takes at most {limit} characters of {name}, found {found}",
     )
+    CODING_VALUE_TOO_SHORT = (
+        "coding_value_too_short",
+        "编码规则中“{name}”至少 {limit} 个字符，实际 {found} 个",
+        "the coding rule takes at least {limit} characters of {name}, found {found}",
+    )
+    CODING_VALUE_CHARACTERS = (
+        "coding_value_characters",
+        "编码规则中“{name}”只能是{known_zh}：{value}",
+        "the coding rule takes {known} as {name}: {value}",
+    )
+    CODING_VALUE_CHECK = (
+        "coding_value_check",
+        "“{name}”的校验码不对：{value}",
+        "the check characters of {name} do not fit the others: {value}",
+    )
     NOT_FOR_CHECK_DIGIT = (
         "not_for_check_digit",
         "字符 {character} 不能参与校验码计算",
@@ -239,6 +254,21 @@ class Code(StrEnum):
         "at most {limit} items, found {found}",
     )
     EMPTY_ITEM = "empty_item", "数组中不能有空项", "an item of an array may not be empty"
+    TOO_MANY_DECIMALS = (
+        "too_many_decimals",
+        "最多 {limit} 位小数，实际 {found} 位",
+        "at most {limit} digits behind the point, found {found}",
+    )
+    ATTRIBUTE_DISABLED = (
+        "attribute_disabled",
+        "属性已禁用，不接受新值",
+        "the attribute is disabled and takes no values",
+    )
+    ATTRIBUTE_PENDING = (
+        "attribute_pending",
+        "属性未生效，不接受新值",
+        "the attribute is not in effect yet and takes no values",
+    )
 
     # The row fits, and something stands in its way.
     DUPLICATE_ROW = "duplicate_row", "文件中前面已有同一标识", "the same identifier stands earlier in this file"
@@ -246,6 +276,16 @@ class Code(StrEnum):
         "identifier_exists",
         "标识已存在，且数据不同",
         "the identifier is registered already, with other data",
+    )
+    SUFFIX_NOT_BY_RULE = (
+        "suffix_not_by_rule",
+        "后缀不符合编码规则：{reason_zh}",
+        "the suffix does not follow the coding rule: {reason}",
+    )
+    QUOTA_REACHED = (
+        "quota_reached",
+        "前缀的注册配额已用完（{limit_zh}）",
+        "the quota of the prefix is used up ({limit})",
     )
     IDENTIFIER_UNKNOWN = "identifier_unknown", "标识不存在", "the identifier is not registered"
     VERSION_CHANGED = (
@@ -259,6 +299,16 @@ class Code(StrEnum):
         "the identifier was changed since (version {found} stands), so this is not undone",
     )
     FILE_UNKNOWN = "file_unknown", "没有这个文件，请先上传", "there is no such file; upload it first"
+    WRONG_MEDIA = (
+        "wrong_media",
+        "文件类型 {media_type} 不是 {media}",
+        "a file of the type {media_type} is no {media}",
+    )
+    WRONG_FILE_SUFFIX = (
+        "wrong_file_suffix",
+        "文件名 {name} 的后缀不在 {known} 之内",
+        "the name {name} ends in none of {known}",
+    )
     VALUE_TAKEN = (
         "value_taken",
         "该值必须唯一，已被其他标识使用",

@@ -17,10 +17,10 @@ from node.embedded_runtime import Runtime
 from tests.conftest import quick_folder
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
-# Generated requests, whole stories and the native protocol ask the node more than the database: the embedded server
-# is enough for them.
+# Interfaces, pages and whole stories ask the node more than the database: the embedded server is enough for them.
 ELSEWHERE = (
-    "--ignore=tests/registry/api/test_contract.py", "--ignore=tests/resolver/handle", "--ignore=tests/system",
+    "--ignore=tests/registry/api", "--ignore=tests/resolver", "--ignore=tests/admin", "--ignore=tests/system",
+    "--ignore=tests/node/movein",
 )  # fmt: skip
 
 

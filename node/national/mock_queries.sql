@@ -55,19 +55,27 @@ SET messages = stream.messages + 1,
 
 -- name: note_enterprise
 -- The newest report on an enterprise.
-INSERT INTO enterprise (node_id, enterprise_id, credit_code, name, division_code, industry_code, state, reported_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO enterprise (node_id, enterprise_id, credit_code, name, division_code, industry_code, state, reported_at,
+                        other_certificate)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (node_id, enterprise_id) DO UPDATE
 SET credit_code = excluded.credit_code, name = excluded.name, division_code = excluded.division_code,
-    industry_code = excluded.industry_code, state = excluded.state, reported_at = excluded.reported_at
+    industry_code = excluded.industry_code, state = excluded.state, reported_at = excluded.reported_at,
+    other_certificate = excluded.other_certificate
 
 -- name: ask_verification
 -- A prefix that the node has reviewed; judged later, outside the request.
-INSERT INTO verification (node_id, access_key, prefix, enterprise_id, credit_code, asked_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO verification (node_id, access_key, prefix, enterprise_id, credit_code, asked_at, other_certificate)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: note_prefix
 -- What the holder's node reports about a prefix that passed.
 UPDATE prefix SET state = $3, changed_at = $4 WHERE prefix = $1 AND access_key = $2
+
+-- name: pass_prefix_on
+-- Another enterprise of the same node holds it now.
+UPDATE prefix SET enterprise_id = $3, credit_code = $4, other_certificate = $5, changed_at = $6
+WHERE prefix = $1 AND access_key = $2
 
 -- name: add_registrations
 -- Each summary is added once, for its message is accepted once.
@@ -94,9 +102,10 @@ SELECT sequence, prefix, passed, reason, at FROM verdict WHERE access_key = $1 A
 
 -- name: undecided
 -- The oldest applications first, with what is known about their enterprise and about another holder.
-SELECT v.verification_id, v.node_id, v.access_key, v.prefix, v.enterprise_id, v.credit_code, v.asked_at,
-       k.delegated_prefix, e.state AS enterprise_state, e.credit_code AS reported_code, e.name, e.division_code,
-       e.industry_code, p.credit_code AS holder
+SELECT v.verification_id, v.node_id, v.access_key, v.prefix, v.enterprise_id, v.credit_code, v.other_certificate,
+       v.asked_at, k.delegated_prefix, e.state AS enterprise_state, e.credit_code AS reported_code,
+       e.other_certificate AS reported_certificate, e.name, e.division_code, e.industry_code,
+       p.credit_code AS holder, p.other_certificate AS holding_certificate
 FROM verification v
 JOIN key_pair k USING (access_key)
 LEFT JOIN enterprise e USING (node_id, enterprise_id)
@@ -115,8 +124,8 @@ INSERT INTO verdict (access_key, prefix, passed, reason, at) VALUES ($1, $2, $3,
 
 -- name: give_prefix
 -- The holder of a prefix that passed; the same enterprise may come again.
-INSERT INTO prefix (prefix, access_key, node_id, enterprise_id, credit_code, state, changed_at)
-VALUES ($1, $2, $3, $4, $5, 'verified', $6)
+INSERT INTO prefix (prefix, access_key, node_id, enterprise_id, credit_code, other_certificate, state, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'verified', $7)
 ON CONFLICT (prefix) DO UPDATE
 SET access_key = excluded.access_key, node_id = excluded.node_id, enterprise_id = excluded.enterprise_id,
     state = excluded.state, changed_at = excluded.changed_at
@@ -135,7 +144,7 @@ SELECT node_id, stream, last_sequence, messages, disordered FROM stream ORDER BY
 
 -- name: page_prefixes
 -- The overview: who holds what.
-SELECT p.prefix, p.state, p.credit_code, coalesce(e.name, '') AS name, p.changed_at
+SELECT p.prefix, p.state, p.credit_code || p.other_certificate AS credit_code, coalesce(e.name, '') AS name, p.changed_at
 FROM prefix p LEFT JOIN enterprise e USING (node_id, enterprise_id) ORDER BY p.changed_at DESC LIMIT 100
 
 -- name: page_verdicts

@@ -101,6 +101,11 @@ CREATE TABLE IF NOT EXISTS verification (
 );
 CREATE INDEX IF NOT EXISTS verification_undecided ON verification (verification_id) WHERE decided_at IS NULL;
 
+-- A number of a certificate that is no credit code; tables that stand already gain it.
+ALTER TABLE enterprise ADD COLUMN IF NOT EXISTS other_certificate text NOT NULL DEFAULT '';
+ALTER TABLE prefix ADD COLUMN IF NOT EXISTS other_certificate text NOT NULL DEFAULT '';
+ALTER TABLE verification ADD COLUMN IF NOT EXISTS other_certificate text NOT NULL DEFAULT '';
+
 CREATE TABLE IF NOT EXISTS verdict (
     sequence            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     access_key          text NOT NULL,

@@ -62,6 +62,7 @@ class _EnterpriseReport(msgspec.Struct, frozen=True):
     division_code: Line
     industry_code: Line
     state: Line
+    other_certificate: Line = ""
 
 
 class _PrefixReport(msgspec.Struct, frozen=True):
@@ -69,6 +70,7 @@ class _PrefixReport(msgspec.Struct, frozen=True):
     enterprise_id: UUID
     credit_code: Line
     state: Line
+    other_certificate: Line = ""
 
 
 class _RegistrationSummary(msgspec.Struct, frozen=True):
@@ -188,11 +190,17 @@ async def _take_effect(
                 await connection.execute(
                     SQL["note_enterprise"], node, enterprise.enterprise_id, enterprise.credit_code, enterprise.name,
                     enterprise.division_code, enterprise.industry_code, enterprise.state, message.created_at,
+                    enterprise.other_certificate,
                 )  # fmt: skip
             case _PrefixReport() as prefix if message.kind == "prefix.reviewed":
                 await connection.execute(
                     SQL["ask_verification"], node, access_key, prefix.prefix, prefix.enterprise_id,
-                    prefix.credit_code, at,
+                    prefix.credit_code, at, prefix.other_certificate,
+                )  # fmt: skip
+            case _PrefixReport() as prefix if message.kind == "prefix.transferred":
+                await connection.execute(
+                    SQL["pass_prefix_on"], prefix.prefix, access_key, prefix.enterprise_id, prefix.credit_code,
+                    prefix.other_certificate, message.created_at,
                 )  # fmt: skip
             case _PrefixReport() as prefix:
                 await connection.execute(

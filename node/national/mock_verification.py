@@ -53,7 +53,8 @@ def judge(application: Mapping[str, Any], at: datetime) -> Decision | None:
         return None if at - application["asked_at"] < GRACE else UNREPORTED
     if not _is_valid(application):
         return MALFORMED
-    if application["holder"] not in (None, application["credit_code"]):
+    holder = application["holder"], application["holding_certificate"]
+    if holder not in ((None, None), (application["credit_code"], application["other_certificate"])):
         return HELD
     return PASSED
 
@@ -84,7 +85,7 @@ async def _decide_next(pool: Pool, at: datetime) -> bool:
             if decision.passed:
                 await connection.execute(
                     _SQL["give_prefix"], prefix, access_key, application["node_id"], application["enterprise_id"],
-                    application["credit_code"], at,
+                    application["credit_code"], application["other_certificate"], at,
                 )  # fmt: skip
             return True
     return False
@@ -97,11 +98,17 @@ def _is_below(prefix: str, delegated: str) -> bool:
 def _is_valid(application: Mapping[str, Any]) -> bool:
     return (
         application["reported_code"] == application["credit_code"]
-        and is_credit_code(application["credit_code"])
+        and application["reported_certificate"] == application["other_certificate"]
+        and (is_credit_code(application["credit_code"]) if application["credit_code"] else _certified(application))
         and bool(application["name"].strip())
         and _DIVISION.fullmatch(application["division_code"]) is not None
         and _INDUSTRY.fullmatch(application["industry_code"]) is not None
     )
+
+
+def _certified(application: Mapping[str, Any]) -> bool:
+    """Whether another certificate stands for the credit code; of its form nothing is known here."""
+    return bool(application["other_certificate"].strip())
 
 
 def is_credit_code(code: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -13,8 +13,8 @@ from registry.batches.rows import Columns, Verdict, Weighed, Weighing, Writer, r
 from registry.batches.store import Settled
 from registry.coding.rules import StoredCodingRule
 from registry.coding.serials import check_rule, with_suffixes
-from registry.files.files import missing_files
-from registry.identifiers.writing import Taken, weigh_new, write_new
+from registry.identifiers.outcome import Outcome, Taken
+from registry.identifiers.writing import weigh_new, write_new
 from registry.mappings.mapping import SUFFIX, Mapped, Mapping, objects_by_name
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Rejection
@@ -22,6 +22,7 @@ from registry.rows import Row
 from registry.rows.form import Format
 from registry.rows.source import Item
 from registry.templates.encoder import Entry, timestamp_of
+from registry.templates.named_files import file_faults
 from registry.templates.stored import StoredTemplate
 
 
@@ -72,6 +73,7 @@ class RowRegistrations:
         self._encoder = stored.template.compile()
         self._names = {attribute.index: attribute.name for attribute in stored.template.attributes}
         self._expect_taken = begun
+        self._weighed = 0  # of all chunks of a preview, which quotas are compared with
         self._columns = Columns(
             form,
             lambda header: (mapping or Mapping.by_name(header)).table(header, names),
@@ -112,7 +114,7 @@ class RowRegistrations:
             interface=by.interface, at=chunk.at, batch_id=by.batch_id, expect_taken=self._expect_taken,
         )  # fmt: skip
         self._expect_taken = bool(outcome.taken or outcome.unchanged)
-        ready.rejections.extend(self._refused(ready, taken) for taken in outcome.taken)
+        ready.rejections.extend(self._refusals(ready, outcome))
         return Settled(registered=outcome.registered, unchanged=outcome.unchanged, rejections=tuple(ready.rejections))
 
     async def _ready(self, connection: Connection, grant: PrefixGrant, chunk: Chunk) -> Chunk:
@@ -128,25 +130,27 @@ class RowRegistrations:
             async for some in slices(list(zip(rows, mapped, strict=True))):
                 for row, named in some:
                     self._encode(row, named, timestamp, ready)
-        await self._set_aside_missing_files(connection, grant, ready)
+        await self._set_aside_unfit_files(connection, grant, ready)
         return ready
 
-    async def _set_aside_missing_files(self, connection: Connection, grant: PrefixGrant, chunk: Chunk) -> None:
-        digests = {named.digest for entry in chunk.entries for named in entry.files}
-        missing = await missing_files(connection, grant.enterprise_id, digests)
-        if not missing:
+    async def _set_aside_unfit_files(self, connection: Connection, grant: PrefixGrant, chunk: Chunk) -> None:
+        named = {file for entry in chunk.entries for file in entry.files}
+        unfit = await file_faults(connection, grant.enterprise_id, self._stored.template, named)
+        if not unfit:
             return
         entries = []
         for entry in chunk.entries:
-            faults = [
-                Code.FILE_UNKNOWN.fault(self._names.get(named.attribute_index))
-                for named in entry.files
-                if named.digest in missing
-            ]
+            faults = [unfit[file] for file in entry.files if file in unfit]
             if not faults:
                 entries.append(entry)
             chunk.rejections.extend(rejected(chunk.origins[entry.suffix_key], fault) for fault in faults)
         chunk.entries = entries
+
+    def _refusals(self, chunk: Chunk, outcome: Outcome) -> Iterator[Rejection]:
+        for taken in outcome.taken:
+            yield self._refused(chunk, taken)
+        for one in outcome.refused:
+            yield rejected(chunk.origins[one.entry.suffix_key], one.fault)
 
     def _refused(self, chunk: Chunk, taken: Taken) -> Rejection:
         if taken.attribute_index is not None:
@@ -155,12 +159,14 @@ class RowRegistrations:
             fault = (Code.DUPLICATE_ROW if taken.same_batch else Code.IDENTIFIER_EXISTS).fault(SUFFIX)
         return rejected(chunk.origins[taken.entry.suffix_key], fault)
 
-    async def weigh(self, connection: Connection, grant: PrefixGrant, chunk: Chunk, at: datetime) -> Weighing:  # noqa: ARG002 - the chunk's own
+    async def weigh(self, connection: Connection, grant: PrefixGrant, chunk: Chunk, at: datetime) -> Weighing:
         ready = await self._ready(connection, grant, chunk)
         template_id = self._stored.template_id
-        outcome = await weigh_new(connection, grant, template_id, ready.entries)
-        taken, standing = {one.entry.suffix_key for one in outcome.taken}, set(outcome.standing)
-        weighing = Weighing(rejections=[*ready.rejections, *(self._refused(ready, one) for one in outcome.taken)])
+        outcome = await weigh_new(connection, grant, template_id, ready.entries, at, self._weighed)
+        self._weighed += outcome.registered
+        taken = {one.entry.suffix_key for one in outcome.taken} | {one.entry.suffix_key for one in outcome.refused}
+        standing = set(outcome.standing)
+        weighing = Weighing(rejections=[*ready.rejections, *self._refusals(ready, outcome)])
         for entry in ready.entries:
             key = entry.suffix_key
             if key not in taken:

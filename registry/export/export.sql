@@ -31,7 +31,7 @@ GROUP BY i.template_id
 -- name: templates_with_forerunners
 -- Some templates, and the earlier editions that a node must have before it can have these.
 SELECT t.template_id, t.enterprise_id, t.name, t.template_version, t.state, t.definition, t.version, t.created_at,
-       t.updated_at
+       t.updated_at, t.based_on, t.fixed
 FROM template t
 WHERE t.state <> 'draft' AND EXISTS (
     SELECT FROM template used
@@ -40,9 +40,22 @@ WHERE t.state <> 'draft' AND EXISTS (
 ORDER BY t.enterprise_id NULLS FIRST, t.name, t.template_version
 
 -- name: templates_under_prefix
--- Every template that identifiers of an enterprise may have: its own and the node's, but no drafts.
-SELECT template_id, enterprise_id, name, template_version, state, definition, version, created_at, updated_at
-FROM template WHERE (enterprise_id = $1 OR enterprise_id IS NULL) AND state <> 'draft'
+-- Every template that identifiers below a prefix may have: its enterprise's own, the node's, those of others that it is
+-- granted or has used; no drafts.
+WITH RECURSIVE used (template_id) AS (
+    (SELECT i.template_id FROM identifier i WHERE i.prefix_id = $2 ORDER BY i.template_id DESC LIMIT 1)
+    UNION ALL
+    SELECT (SELECT i.template_id FROM identifier i
+            WHERE i.prefix_id = $2 AND i.template_id < used.template_id ORDER BY i.template_id DESC LIMIT 1)
+    FROM used WHERE used.template_id IS NOT NULL
+)
+SELECT t.template_id, t.enterprise_id, t.name, t.template_version, t.state, t.definition, t.version, t.created_at,
+       t.updated_at, t.based_on, t.fixed
+FROM template t
+WHERE (t.enterprise_id = $1 OR t.enterprise_id IS NULL
+       OR EXISTS (SELECT FROM template_grant g WHERE g.enterprise_id = t.enterprise_id AND g.name = t.name
+                  AND g.grantee IN ('*', $1::uuid::text))
+       OR t.template_id IN (SELECT template_id FROM used)) AND t.state <> 'draft'
 
 -- name: standing_after
 -- What stands below a prefix, live or suspended, in key order, by keyset.
@@ -72,6 +85,6 @@ ORDER BY h.history_id
 
 -- name: described_files
 -- What is kept under these digests.
-SELECT sha256, name, media_type, bytes FROM file
+SELECT sha256, name, media_type, bytes, private FROM file
 WHERE enterprise_id = $1 AND sha256 = ANY ($2::bytea[])
 ORDER BY sha256

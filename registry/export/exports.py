@@ -79,7 +79,7 @@ class Exports:
             counts = await _counts(connection, grant, selection, position)
             rows = await connection.fetch(SQL["templates_with_forerunners"], sorted(counts))
             stored = [template_of_row(row) for row in rows]
-            marks = template_marks(stored)
+            marks = template_marks(grant.enterprise_id, stored)
             exact, identifiers = selection.by_template_only, sum(counts.values())
             if not exact:
                 identifiers, exact = await _counted(connection, grant, selection.filters)

@@ -82,6 +82,7 @@ class FileUse:
     name: str
     media_type: str
     octets: int
+    private: bool
 
 
 class Opened:
@@ -103,8 +104,8 @@ class Opened:
 
     async def learn_templates(self, connection: Connection) -> None:
         """Read every template that rows may have."""
-        rows = await connection.fetch(SQL["templates_under_prefix"], self._grant.enterprise_id)
-        self.shapes = shapes_of(template_of_row(row) for row in rows)
+        rows = await connection.fetch(SQL["templates_under_prefix"], self._grant.enterprise_id, self._grant.prefix_id)
+        self.shapes = shapes_of(self._grant.enterprise_id, (template_of_row(row) for row in rows))
 
     async def pages(self) -> AsyncIterator[Sequence[Any]]:
         """The rows as they stand: by key, or those of an increment in the order of their last changes."""
@@ -134,7 +135,9 @@ class Opened:
             seen |= fresh
             async with reading(self._pool) as connection:
                 rows = await connection.fetch(SQL["described_files"], self._grant.enterprise_id, sorted(fresh))
-            yield [FileUse(row["sha256"], row["name"], row["media_type"], row["bytes"]) for row in rows]
+            yield [
+                FileUse(row["sha256"], row["name"], row["media_type"], row["bytes"], row["private"]) for row in rows
+            ]
 
     def _files_of(self, row: Any) -> Iterator[bytes]:
         shape = self.shapes[row["template_id"]]

@@ -36,6 +36,7 @@ from registry.identifiers.writing import Signature, TooContended, report_changes
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Fault
 from registry.store import SQL as STORE
+from registry.templates.editions import mark_used
 from registry.templates.encoder import SideEntry
 from registry.templates.stored import StoredTemplate, template_of_row
 
@@ -57,8 +58,8 @@ class RestoreOutcome:
 
 async def restorable_templates(connection: Connection, grant: PrefixGrant) -> Mapping[str, StoredTemplate]:
     """The templates that exported rows may name under a prefix, by the marks they name them with."""
-    rows = await connection.fetch(EXPORT["templates_under_prefix"], grant.enterprise_id)
-    return templates_by_mark(template_of_row(row) for row in rows)
+    rows = await connection.fetch(EXPORT["templates_under_prefix"], grant.enterprise_id, grant.prefix_id)
+    return templates_by_mark(grant.enterprise_id, (template_of_row(row) for row in rows))
 
 
 async def restore_many(
@@ -137,6 +138,7 @@ async def _restore(
     plans = await _without_taken_values(connection, grant, plans, outcome)
     if not plans:
         return outcome
+    await mark_used(connection, sorted({plan.row.template_id for plan in plans}))
     fresh = [plan for plan in plans if plan.before is None]
     await _write_rows(connection, grant, sorted(fresh, key=lambda plan: plan.key), plans)
     await _write_indexes(connection, grant, plans)

@@ -84,7 +84,7 @@ class _Reader:
         self._names = stored.template.names
         self._indexes = {attribute.name: attribute.index for attribute in stored.template.attributes}
         self._known = frozenset((SUFFIX, *self._names, *RESERVED))
-        self._encoder: Encoder = stored.template.compile()
+        self._encoder: Encoder = stored.template.compile_as_stored()
 
     def row(self, fields: Mapping[str, Any], origin: Any) -> Restored | list[Fault]:
         version = _version(fields.get(VERSION))

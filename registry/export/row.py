@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from registry.export.free_values import free_values_text
 from registry.identifiers.state import IdentifierState
@@ -64,29 +65,36 @@ def read_moment(text: object) -> datetime | None:
         return None
 
 
-def template_marks(templates: Iterable[StoredTemplate]) -> dict[int, str]:
-    """``name@edition`` of each template by its id.
+def template_marks(holder: UUID, templates: Iterable[StoredTemplate]) -> dict[int, str]:
+    """``name@edition`` of each template by its id; ``holder`` is the enterprise whose rows bear them.
 
-    One of the node's own that stands behind the enterprise's own of the same name and edition is ``…@node``.
+    One of the node's own that stands behind the enterprise's own of the same name and edition is ``…@node``; one that
+    another enterprise granted ends in the id of that.
     """
     known = list(templates)
-    own = {(one.template.name, one.template.version) for one in known if one.enterprise_id is not None}
+    own = {(one.template.name, one.template.version) for one in known if one.enterprise_id == holder}
     marks = {}
     for one in known:
         key = (one.template.name, one.template.version)
-        hidden = one.enterprise_id is None and key in own
-        marks[one.template_id] = f"{key[0]}@{key[1]}{_NODE if hidden else ''}"
+        if one.enterprise_id not in (None, holder):
+            behind = f"@{one.enterprise_id}"
+        else:
+            behind = _NODE if one.enterprise_id is None and key in own else ""
+        marks[one.template_id] = f"{key[0]}@{key[1]}{behind}"
     return marks
 
 
-def templates_by_mark(templates: Iterable[StoredTemplate]) -> dict[str, StoredTemplate]:
+def templates_by_mark(holder: UUID, templates: Iterable[StoredTemplate]) -> dict[str, StoredTemplate]:
     """What the marks of exported rows mean here: the enterprise's own template before the node's."""
     meant: dict[str, StoredTemplate] = {}
     for one in sorted(templates, key=lambda stored: stored.enterprise_id is not None):
         mark = f"{one.template.name}@{one.template.version}"
-        meant[mark] = one
         if one.enterprise_id is None:
-            meant[mark + _NODE] = one
+            meant[mark] = meant[mark + _NODE] = one
+        elif one.enterprise_id == holder:
+            meant[mark] = one
+        else:
+            meant[f"{mark}@{one.enterprise_id}"] = one
     return meant
 
 
@@ -105,10 +113,10 @@ class Shape:
         return (SUFFIX, *self.names.values(), *RESERVED_MEMBERS)
 
 
-def shapes_of(templates: Iterable[StoredTemplate]) -> dict[int, Shape]:
-    """The shapes by the template's id, of all templates that one prefix may use."""
+def shapes_of(holder: UUID, templates: Iterable[StoredTemplate]) -> dict[int, Shape]:
+    """The shapes by the template's id, of all templates that a prefix of that enterprise may use."""
     known = list(templates)
-    marks = template_marks(known)
+    marks = template_marks(holder, known)
     return {
         one.template_id: Shape(
             mark=marks[one.template_id],

@@ -83,7 +83,9 @@ async def allot(
     log_secret = secret(SECRET_BYTES)
     taken = HandleExists(f"{prefix_handle(prefix)} exists already", handle=prefix_handle(prefix))
     with refusing(prefix_unique=taken):
-        prefix_id = await connection.fetchval(SQL["allot_prefix"], prefix.key, above.enterprise_id, log_secret, at)
+        prefix_id = await connection.fetchval(
+            SQL["allot_prefix"], prefix.key, above.enterprise_id, log_secret, above.hosting, at
+        )
     grant = PrefixGrant(
         prefix_id=prefix_id,
         prefix=Prefix.parse_derived(prefix.key),
@@ -97,8 +99,10 @@ async def allot(
         updated_at=at,
         enterprise_name=above.enterprise_name,
         credit_code=above.credit_code,
+        other_certificate=above.other_certificate,
         enterprise_state=above.enterprise_state,
         log_secret=log_secret,
+        hosting=above.hosting,
     )
     await trace_prefix(connection, None, grant, Verb.ALLOT, actor, at)
     return grant

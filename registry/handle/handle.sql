@@ -63,8 +63,8 @@ ORDER BY char_length(a.prefix) DESC
 
 -- name: allot_prefix
 -- A derived prefix is in use at once: its enterprise was reviewed, the prefix above it verified.
-INSERT INTO prefix (prefix, enterprise_id, state, log_secret, created_at, updated_at)
-VALUES ($1, $2, 'enabled', $3, $4, $4)
+INSERT INTO prefix (prefix, enterprise_id, state, log_secret, hosting, created_at, updated_at)
+VALUES ($1, $2, 'enabled', $3, $4, $5, $5)
 RETURNING prefix_id
 
 -- name: prefix_in_use

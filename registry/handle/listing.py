@@ -5,8 +5,9 @@ from __future__ import annotations
 from node.administration import SECRET_KEY, HandleUnknown, Identity, ReadValues
 from node.database import Connection
 from node.identifier import Identifier, Prefix, fold
-from node.record import Record, decode_values, select
+from node.record import Record, decode_values, select, without_public_read
 from node.sql import statements_beside
+from registry.authorisations.scopes import hidden_indexes
 from registry.handle.authorisation import Place, authorise
 from registry.handle.permissions import TO_LIST, ways_to_read
 from registry.handle.prefix_usage import grant_in_use
@@ -26,9 +27,11 @@ async def read(
     """
     grant = await grant_in_use(connection, identifier.prefix, node_prefix)
     standing = (await seen(connection, grant, [identifier.key])).get(identifier.key) if grant else None
-    if standing is None or standing.state is not IdentifierState.LIVE:
+    if grant is None or standing is None or standing.state is not IdentifierState.LIVE:
         raise HandleUnknown(f"{identifier.text} is not registered", handle=identifier.text)
-    record = decode_values(standing.record)
+    # What the resolver hides from the public only administrators read here too.
+    hidden = await hidden_indexes(connection, grant, identifier.key, standing.template_id)
+    record = decode_values(without_public_read(standing.record, hidden) if hidden else standing.record)
     found = tuple(value for value in select(record, asked.indexes, asked.types) if fold(value.type) != SECRET_KEY)
     await authorise(connection, identity, ways_to_read(found), Place(identifier.prefix, node_prefix, record))
     return found

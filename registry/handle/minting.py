@@ -10,8 +10,8 @@ from typing import Any
 from node.administration import HandleExists, InvalidHandle, InvalidValue
 from node.database import Connection
 from node.identifier import Identifier, InvalidIdentifier, InvalidSuffix, Prefix
-from registry.coding.rule import UNMISTAKABLE
 from registry.coding.rules import SuffixNotMade, coding_rule_by_id
+from registry.coding.segments import UNMISTAKABLE
 from registry.coding.serials import SuffixesTaken, next_suffix
 from registry.handle.policy import HandlePolicy
 

@@ -21,8 +21,10 @@ from node.administration import (
     HandleExists,
     HandleUnknown,
     Identity,
+    InvalidHandle,
     ModifyValues,
     NotPermitted,
+    RegistrationCountLimit,
     RemoveValues,
     ValueExists,
     ValueUnknown,
@@ -32,7 +34,6 @@ from node.identifier import Identifier, Prefix
 from node.journal import Interface
 from node.record import Record, decode_values
 from registry.enterprises import EnterpriseNotApproved, check_approved
-from registry.files.files import missing_files
 from registry.handle.accounts import account_of
 from registry.handle.authorisation import Place, authorise
 from registry.handle.minting import minted
@@ -50,8 +51,9 @@ from registry.identifiers.writing import Signature, TooContended, write_signed
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code
 from registry.templates.encoder import Encoded, Encoder, Entry, timestamp_of
+from registry.templates.named_files import file_faults
 from registry.templates.stored import StoredTemplate, template_by_id
-from registry.transitions import TemplateState
+from registry.transitions import Hosting, TemplateState
 
 _ATTEMPTS = 8
 
@@ -140,6 +142,11 @@ async def _planned(
     minting = isinstance(change, CreateHandle) and change.mint
     standing = None if minting else (await look(connection, grant, [identifier.key])).get(identifier.key)
     _check_standing(identifier, change, standing)
+    if not _lives(standing) and grant.hosting is not Hosting.HOSTED:
+        raise NotPermitted(
+            f"the identifiers of {grant.prefix.key} are not hosted here ({grant.hosting})",
+            prefix=grant.prefix.key, hosting=str(grant.hosting),
+        )  # fmt: skip
     policy = await policy_of(connection, grant.prefix_id)
     if policy is None:
         raise NotPermitted(
@@ -232,11 +239,9 @@ async def _template(connection: Connection, policy: HandlePolicy, standing: Stan
 
 
 async def _check_files(connection: Connection, grant: PrefixGrant, stored: StoredTemplate, encoded: Encoded) -> None:
-    missing = await missing_files(connection, grant.enterprise_id, {file.digest for file in encoded.files})
-    names = _names(stored)
-    absent = [names[file.attribute_index] for file in encoded.files if file.digest in missing]
-    if absent:
-        raise refused([Code.FILE_UNKNOWN.fault(name) for name in absent])
+    unfit = await file_faults(connection, grant.enterprise_id, stored.template, encoded.files)
+    if unfit:
+        raise refused(list(unfit.values()))
 
 
 def _as_stored(change: RecordChange, encoded: Encoded) -> RecordChange:
@@ -278,6 +283,9 @@ async def _register(connection: Connection, plan: Plan, identifier: Identifier, 
     for taken in outcome.taken:
         if taken.attribute_index is not None:
             raise refused([Code.VALUE_TAKEN.fault(_names(plan.stored)[taken.attribute_index])])
+    for one in outcome.refused:
+        kind = RegistrationCountLimit if one.fault.code == Code.QUOTA_REACHED else InvalidHandle
+        raise kind(one.fault.message, handle=identifier.text)
     return outcome.registered == 1
 
 

@@ -89,8 +89,8 @@ async def plan_of(connection: Connection, grant: PrefixGrant, filters: Filters) 
 
 async def _templates(connection: Connection, grant: PrefixGrant, filters: Filters) -> list[StoredTemplate]:
     rows = await connection.fetch(
-        SQL["templates_meant"], grant.enterprise_id, filters.template_id, filters.template
-    )  # fmt: skip
+        SQL["templates_meant"], grant.enterprise_id, filters.template_id, filters.template, grant.prefix_id
+    )
     if not rows:
         meant = filters.template or filters.template_id
         raise TemplateUnknown(f"there is no template {meant} for this prefix", template=meant)

@@ -262,10 +262,22 @@ CROSS JOIN LATERAL (
                AS passes OFFSET 0) m
 
 -- name: templates_meant
--- The templates that a search may mean: of the prefix's enterprise or of the node; no drafts, which nothing uses.
-SELECT template_id, enterprise_id, name, template_version, state, definition, version, created_at, updated_at
+-- The templates that a search may mean: of the prefix's enterprise or of the node, those of others that it is granted
+-- or has used; no drafts, which nothing uses.
+WITH RECURSIVE used (template_id) AS (
+    (SELECT i.template_id FROM identifier i WHERE i.prefix_id = $4 ORDER BY i.template_id DESC LIMIT 1)
+    UNION ALL
+    SELECT (SELECT i.template_id FROM identifier i
+            WHERE i.prefix_id = $4 AND i.template_id < used.template_id ORDER BY i.template_id DESC LIMIT 1)
+    FROM used WHERE used.template_id IS NOT NULL
+)
+SELECT t.template_id, t.enterprise_id, t.name, t.template_version, t.state, t.definition, t.version, t.created_at,
+       t.updated_at, t.based_on, t.fixed
 FROM template t
-WHERE (t.enterprise_id = $1 OR t.enterprise_id IS NULL) AND t.state <> 'draft'
+WHERE (t.enterprise_id = $1 OR t.enterprise_id IS NULL
+       OR EXISTS (SELECT FROM template_grant g WHERE g.enterprise_id = t.enterprise_id AND g.name = t.name
+                  AND g.grantee IN ('*', $1::uuid::text))
+       OR t.template_id IN (SELECT template_id FROM used)) AND t.state <> 'draft'
       AND ($2::int IS NULL OR t.template_id = $2) AND ($3::text IS NULL OR t.name = $3)
 ORDER BY t.template_id DESC
 

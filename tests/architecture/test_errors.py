@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from node.errors import CATEGORIES, Internal, NodeError, category_of, code_of
 from node.problem import HTTP_STATUS, SPECIAL_STATUS, headers_of, problem, status_of
+from tests.support.errors import FACTS, FILES, KINDS, ROOT, example
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("node", "registry", "resolver", "admin")
 RESERVED = {"type", "code", "title", "status", "detail", "request_id"}
-FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
-def descendants(kind: type[NodeError]) -> Iterator[type[NodeError]]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from descendants(child)
-
-
-def kinds() -> list[type[NodeError]]:
-    """All error classes of the node itself, once each."""
-    for path in FILES:
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-    found = {kind for kind in descendants(NodeError) if kind.__module__.partition(".")[0] in PACKAGES}
-    return sorted(found, key=lambda kind: (kind.__module__, kind.__name__))
-
-
-KINDS = kinds()
 CATEGORY_NAMES = {"NodeError", *(category.__name__ for category in CATEGORIES)}
-FACTS = [kind for kind in KINDS if kind not in CATEGORIES]
-
-
-def example(kind: type[NodeError]) -> NodeError:
-    """One of the kind, whatever its constructor asks for."""
-    made = kind.__new__(kind)
-    NodeError.__init__(made, "so it is", where="here")
-    return made
 
 
 def test_there_are_errors_to_look_at() -> None:

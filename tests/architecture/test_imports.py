@@ -22,6 +22,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "node/cli.py": set(PACKAGES),
     "node/serve.py": set(PACKAGES),
     "node/worker.py": set(PACKAGES),
+    "node/use_cases.py": set(PACKAGES),
     "node/resolve_command.py": {"node", "resolver", "loadtest"},  # two verbs of node/cli.py
     "loadtest/bench_node.py": {"node", "loadtest"},
     "loadtest/bench_search.py": {"node", "registry", "loadtest"},

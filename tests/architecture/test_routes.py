@@ -14,7 +14,24 @@ from registry.templates.template import Template
 from tests.support.node import Node, declared_routes, running_node
 from tests.support.world import PUMP
 
-PUBLIC = {"POST /v1/tokens", "GET /v1/files/{file_id}/content"}
+PUBLIC = {
+    "POST /v1/tokens",
+    "POST /v1/challenges/answers",
+    "POST /v1/challenges",
+    "GET /v1/files/{file_id}/content",
+    "POST /v1/complaints",
+    "POST /v1/complaints/look-up",
+    "POST /v1/complaints/statements",
+    "GET /v1/announcements",
+    "GET /v1/announcements/{announcement_id}",
+    "GET /v1/documents",
+    "GET /v1/documents/{document_name}",
+    "GET /v1/filing",
+    "GET /v1/filing/{prefix}",
+    "GET /rdap/prefix/{prefix}",
+    "GET /rdap/entity/{enterprise_number}",
+    "GET /rdap/help",
+}
 ROUTES = declared_routes()
 
 
@@ -69,11 +86,26 @@ async def status_for(node: Node, route: Route, by: str | None, template_id: int)
         "enterprise_id": str(owner),
         "account_id": node.account_ids[by or "administrator"],
         "token_id": "00000000-0000-7000-8000-000000000001",
+        "access_key": "AK" + 24 * "A",
         "batch_id": "00000000-0000-7000-8000-000000000002",
         "file_id": f"sha256-{64 * '0'}",
+        "attachment_id": "1",
+        "review_id": "00000000-0000-7000-8000-000000000003",
+        "service_request_id": "00000000-0000-7000-8000-000000000004",
+        "announcement_id": "1",
+        "notification_id": "1",
+        "enterprise_number": "1",
         "template_id": str(template_id),
+        "template_category_id": "1",
         "mapping_id": "1",
         "coding_rule_id": "1",
+        "document_id": "1",
+        "document_name": "management-rules",
+        "fee_plan_id": "1",
+        "plan_order_id": "00000000-0000-7000-8000-000000000006",
+        "month": "2026-10",
+        "transfer_id": "00000000-0000-7000-8000-000000000005",
+        "reserved_number_id": "1",
         "prefix": node.holder.prefix.text,
         "suffix": "PUMP-1",
     }

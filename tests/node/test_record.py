@@ -25,6 +25,7 @@ from node.record import (
     encode_values,
     join_values,
     select,
+    without_public_read,
 )
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "handle.json").read_text(encoding="utf-8"))
@@ -260,3 +261,12 @@ def test_types_are_compared_without_ascii_case_only() -> None:
     record = (Value(1, "\u212aG", b""), Value(2, "KG", b""), Value(3, "名é", b""))
     assert [value.index for value in select(record, types=["kg"])] == [2]
     assert [value.index for value in select(record, types=["名É"])] == []
+
+
+def test_a_value_that_is_no_longer_public_differs_in_that_bit_only() -> None:
+    record = encode_values([Value(1, "URL", b"a"), Value(2, "NAME", b"b", permissions=3), Value(3, "NAME", b"c")])
+    assert decode_values(without_public_read(record, [2, 3, 9])) == (
+        Value(1, "URL", b"a"), Value(2, "NAME", b"b", permissions=1), Value(3, "NAME", b"c", permissions=12),
+    )  # fmt: skip
+    with pytest.raises(InvalidRecord):
+        without_public_read(record[:-1], [1])

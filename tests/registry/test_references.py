@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from node.auth import Account, NotAllowed
+from node.database import transaction
 from node.identifier import Identifier, Prefix
 from registry.prefix_grant import PrefixGrant
 from registry.prefixes import PrefixUnknown
 from registry.references import BEGINNING, FIRST_REFERRER, Dangling, Place, References, TargetState
+from registry.templates.aliases import Scheme, put_alias
 from registry.templates.template import Template
 from tests.support.office import NODE_PREFIX, Office, acting
 
@@ -23,6 +25,8 @@ PART: dict[str, Any] = {
         {"name": "name", "title_zh": "名称"},
         {"name": "pump", "title_zh": "所属水泵", "kind": "reference"},
         {"name": "spares", "title_zh": "备件", "kind": "reference", "many": True},
+        {"name": "like", "title_zh": "同类零件", "kind": "reference", "template": "part"},
+        {"name": "motor", "title_zh": "电机", "kind": "reference", "template": "88.101.2002/META_motor"},
     ],
 }
 
@@ -126,6 +130,31 @@ async def test_pages_lose_nothing_wherever_they_end(parts: Parts) -> None:
             assert len(page.items) <= limit
             assert page.looked_at <= look_at
         assert (found, looked_at, foreign) == (everything.items, 36, 12)
+
+
+async def test_a_target_of_another_template_than_the_attribute_names_is_told(parts: Parts) -> None:
+    office, ours = parts.office, parts.ours
+    owner = ours.account.enterprise_id
+    assert owner is not None
+    definition = {**PART, "name": "motor", "attributes": PART["attributes"][:1]}
+    motor = await office.templates.create(office.admin, acting(office.admin), owner, Template.from_json(definition))
+    await parts.put(ours, "Part", name="x")
+    await parts.put(ours, "Motor", name="x")
+    await office.pool.execute("UPDATE identifier SET template_id = $1 WHERE suffix_key = 'MOTOR'", motor.template_id)
+    await parts.put(
+        ours, "P-1", like="88.101.2002/motor", motor="88.101.2002/part", pump="88.101.2002/motor",
+    )  # fmt: skip
+    await parts.put(ours, "P-2", like="88.101.2002/part", motor="88.101.2002/motor")
+
+    async def told() -> list[Dangling]:
+        return list((await parts.references.dangling(ours.account, ours.prefix)).items)
+
+    # Nobody knows the handle yet, so nothing is said of what it should be.
+    astray = [Dangling("P-1", "like", "88.101.2002/MOTOR", TargetState.OTHER_TEMPLATE)]
+    assert await told() == astray
+    async with transaction(office.pool) as connection:
+        await put_alias(connection, Scheme.IDHUB, "88.101.2002", "META_MOTOR", owner, "motor", {}, office.clock())
+    assert await told() == [*astray, Dangling("P-1", "motor", "88.101.2002/PART", TargetState.OTHER_TEMPLATE)]
 
 
 async def test_a_prefix_without_references_has_an_empty_page(parts: Parts) -> None:

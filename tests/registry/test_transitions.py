@@ -11,13 +11,27 @@ import pytest
 from node.auth import MAY, Account, Action, NotAllowed, Role, may
 from registry import transitions
 from registry.transitions import (
+    ANNOUNCEMENT,
+    DOCUMENT,
     ENTERPRISE,
+    HOSTING,
+    ORDER,
+    PLAN,
     PREFIX,
+    SERVICE_REQUEST,
     TEMPLATE,
+    TRANSFER,
+    AnnouncementState,
+    DocumentState,
     EnterpriseState,
+    Hosting,
+    OrderState,
+    PlanState,
     PrefixState,
     ReasonMissing,
+    ServiceState,
     TemplateState,
+    TransferState,
     TransitionRefused,
     Verb,
 )
@@ -59,13 +73,68 @@ withdraw! A   verified   withdrawn
 withdraw! A   enabled    withdrawn
 withdraw! A   suspended  withdrawn
 """
+HOSTING_TRUTH = """
+apply     AE  self_hosted applied
+apply     AE  rejected    applied
+approve   R   applied     hosted
+reject!   R   applied     rejected
+host      A   self_hosted hosted
+host      A   applied     hosted
+host      A   rejected    hosted
+self_host AE  hosted      self_hosted
+"""
+TRANSFER_TRUTH = """
+offer    AE  -          offered
+accept   E   offered    accepted
+decline  E   offered    declined
+cancel   AE  offered    cancelled
+cancel   AE  accepted   cancelled
+approve  R   accepted   done
+reject!  R   accepted   rejected
+"""
 TEMPLATE_TRUTH = """
-create   AE  -          draft
-edit     AE  draft      draft
-publish  AE  draft      published
-withdraw AE  published  withdrawn
-revise   AE  published  draft
-revise   AE  withdrawn  draft
+create   AEP -          draft
+edit     AEP draft      draft
+publish  AEP draft      published
+withdraw AEP published  withdrawn
+revise   AEP published  draft
+revise   AEP withdrawn  draft
+"""
+SERVICE_REQUEST_TRUTH = """
+file    AE  -            open
+take    A   open         in_progress
+answer  A   open         answered
+answer  A   in_progress  answered
+close   AE  answered     closed
+reopen! AE  answered     in_progress
+reopen! AE  closed       in_progress
+"""
+ANNOUNCEMENT_TRUTH = """
+create   A  -          draft
+edit     A  draft      draft
+publish  A  draft      published
+withdraw A  published  withdrawn
+"""
+DOCUMENT_TRUTH = """
+create    A   -          draft
+edit      A   draft      draft
+publish   A   draft      published
+supersede N   published  superseded
+withdraw  A   draft      withdrawn
+withdraw  A   published  withdrawn
+"""
+PLAN_TRUTH = """
+create   A   -        draft
+edit     A   draft    draft
+offer    A   draft    offered
+withdraw A   draft    withdrawn
+withdraw A   offered  withdrawn
+"""
+ORDER_TRUTH = """
+place    AE  -          placed
+confirm  A   placed     confirmed
+cancel   AE  placed     cancelled
+end!     A   confirmed  ended
 """
 
 OWNER = UUID(int=7)
@@ -92,7 +161,14 @@ def rows(truth: str) -> list[tuple[str, bool, str, str, str]]:
 TABLES: list[tuple[str, Any, Any, str]] = [
     ("enterprise", ENTERPRISE, EnterpriseState, ENTERPRISE_TRUTH),
     ("prefix", PREFIX, PrefixState, PREFIX_TRUTH),
+    ("hosting", HOSTING, Hosting, HOSTING_TRUTH),
+    ("transfer", TRANSFER, TransferState, TRANSFER_TRUTH),
     ("template", TEMPLATE, TemplateState, TEMPLATE_TRUTH),
+    ("service request", SERVICE_REQUEST, ServiceState, SERVICE_REQUEST_TRUTH),
+    ("announcement", ANNOUNCEMENT, AnnouncementState, ANNOUNCEMENT_TRUTH),
+    ("document", DOCUMENT, DocumentState, DOCUMENT_TRUTH),
+    ("fee plan", PLAN, PlanState, PLAN_TRUTH),
+    ("order", ORDER, OrderState, ORDER_TRUTH),
 ]
 CASES = [
     pytest.param(rules, verb, state, truth, id=f"{name}-{verb}-{state or NEW}")
@@ -159,15 +235,30 @@ def test_a_verb_is_open_to_the_listed_roles_and_to_strangers_of_none(
 RIGHTS_TRUTH = """
 account.create A            account.read AU             account.change A            account.change_password ARUE
 token.create ARUEP          token.read ARUEP            token.revoke ARUEP
+access_key.create AEP       access_key.read AEP         access_key.revoke AEP       onboarding.enter A
 enterprise.create A         enterprise.read ARUEP       enterprise.edit AE          enterprise.submit AE
-enterprise.review R         enterprise.suspend A        enterprise.close A
+enterprise.review R         enterprise.suspend A        enterprise.close A          enterprise.read_personal ARE
 prefix.apply AE             prefix.read ARUEP           prefix.review R             prefix.enable A
-prefix.suspend A            prefix.withdraw A
-template.read ARUEP         template.edit AE            template.edit_shared A      template.publish AE
+prefix.suspend A            prefix.withdraw A           numbering.read ARU          numbering.edit A
+hosting.apply AE            hosting.review R            hosting.grant A
+route.edit AE               route.check ARE
+transfer.read ARUEP         transfer.offer AE           transfer.answer E           transfer.review R
+template.read ARUEP         template.edit AEP           template.edit_shared A      template.publish AEP
+template.grant AEP
 identifier.read ARUEP       identifier.register AEP     identifier.update AEP       identifier.delete AEP
 identifier.suspend AEP      identifier.export AUEP      identifier.restore A
 mapping.read ARUEP          mapping.edit AE             coding_rule.read ARUEP      coding_rule.edit AE
+coding_rule.draw AEP        suffix_rule.edit AE         document.read ARU           document.edit A
+quota.read ARUEP            quota.edit A                plan.read ARUEP             plan.edit A
+order.place AE              order.read AUE              order.confirm A
+statement.read AUE          statement.draw_up A
 handle_policy.read ARUEP    handle_policy.edit A        file.read ARUEP             file.add AEP
+attachment.add AE           attachment.read ARE
+identity.read ARUEP         identity.edit AE            group.read ARUEP            group.edit AE
+grant.read ARUEP            grant.edit AEP              notification.read ARUEP
+review.read ARU             review.claim R              review.check R
+service_request.file AE     service_request.read ARUE   service_request.handle A    service_request.close AE
+announcement.read ARU       announcement.edit A
 history.read ARUEP          node.read ARU
 """
 

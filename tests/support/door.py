@@ -12,6 +12,7 @@ from node.routes import Route
 from registry.api.v1.accounts import account_routes
 from registry.api.v1.enterprises import enterprise_routes
 from registry.api.v1.prefixes import prefix_routes
+from registry.api.v1.template_grants import template_grant_routes
 from registry.api.v1.templates import template_routes
 from tests.support.office import Office, acting
 
@@ -70,4 +71,5 @@ def business_routes(office: Office) -> list[Route]:
         *enterprise_routes(office.enterprises),
         *prefix_routes(office.prefixes),
         *template_routes(office.templates),
+        *template_grant_routes(office.template_grants),
     ]

@@ -12,9 +12,10 @@ import json
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,13 +33,20 @@ from node.founding import found
 from node.http_server import Bounds, HttpServer, bind
 from node.own_certificate import own_pair
 from node.own_face import site_of
+from node.rate_limit import RateLimit
 from node.routes import Route
 from node.tls import ServerCertificate
 from node.worker import application, guard_limits, listening, sessions_of
+from registry.accounts.access_keys import AccessKeys
 from registry.accounts.accounts import Accounts
+from registry.accounts.key_sign_in import KeySignIn
 from registry.accounts.passwords import Passwords
 from registry.api.v1.routes import UseCases, all_routes
+from registry.filing import Filing
 from registry.handle.administration import HandleAdministration
+from registry.identifiers.many import ManyIdentifiers
+from registry.onboarding import Onboarding
+from registry.templates.categories import Categories
 from registry.templates.stored import StoredTemplate
 from resolver.chain import Resolver
 from resolver.counting import ResolutionCounter
@@ -47,7 +55,7 @@ from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
 from resolver.handle.service import HandleService
 from resolver.http.routes import HandleDesk
-from tests.support.world import Holder, World, actor
+from tests.support.world import NODE_PREFIX, Holder, World, actor
 
 PASSWORD = "Tr7-lampe-Kran"
 STAFF = (Role.ADMINISTRATOR, Role.REVIEWER, Role.AUDITOR)
@@ -143,20 +151,39 @@ def declared_routes() -> list[Route]:
     """All of ``/v1`` to look at: no database stands behind these."""
     pool: Any = None
     world = World(pool)
-    accounts = Accounts(pool, world.clock, Passwords(CHEAPEST))
+    accounts = Accounts(pool, world.clock, Passwords(CHEAPEST), seal=world.seal)
     return all_routes(_use_cases(world, accounts, Settings()))
 
 
 def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases:
     return UseCases(
         accounts=accounts,
+        access_keys=AccessKeys(world.pool, world.clock, accounts.credentials),
+        onboarding=Onboarding(world.pool, world.clock, world.seal, accounts.credentials, NODE_PREFIX),
         enterprises=world.enterprises,
         prefixes=world.prefixes,
+        numbering=world.numbering,
+        reserved_numbers=world.reserved_numbers,
+        hosting=world.hosting,
+        prefix_routes=world.prefix_routes,
+        transfers=world.transfers,
         handle_policies=world.handle_policies,
         templates=world.templates,
+        template_grants=world.template_grants,
         mappings=world.mappings,
         coding_rules=world.coding_rules,
+        draws=world.draws,
+        suffix_rules=world.suffix_rules,
+        documents=world.documents,
+        quotas=world.quotas,
+        usage=world.usage,
+        plans=world.plans,
+        orders=world.orders,
+        statements=world.statements,
         identifiers=world.identifiers,
+        many_identifiers=ManyIdentifiers(world.pool, world.clock),
+        key_sign_in=KeySignIn(world.pool, world.clock, timedelta(hours=24), time.monotonic),
+        template_categories=Categories(world.pool, world.clock),
         search=world.search,
         batches=world.batches,
         query_batches=world.query_batches,
@@ -166,7 +193,19 @@ def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases
         exports=world.exports,
         xlsx_characters=settings.registry.xlsx_characters,
         files=world.files,
+        attachments=world.attachments,
+        filing=Filing(world.pool),
+        filing_limit=RateLimit(per_minute=6000, burst=1000, most_sources=100, clock=time.monotonic),
         references=world.references,
+        application_identities=world.application_identities,
+        identity_groups=world.identity_groups,
+        scopes=world.scopes,
+        data_grants=world.data_grants,
+        notifications=world.notifications,
+        reviews=world.reviews,
+        service_requests=world.service_requests,
+        complaints=world.complaints,
+        announcements=world.announcements,
     )
 
 
@@ -199,7 +238,9 @@ async def running_node(
         stack.callback(pool.terminate)
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
-        accounts = Accounts(pool, world.clock, Passwords(CHEAPEST))
+        accounts = Accounts(
+            pool, world.clock, Passwords(CHEAPEST), seal=world.seal, digest_login=settings.snms.digest_login
+        )
         site = site_of(settings, own_key())
         administration = HandleAdministration(pool, world.clock, site.prefix)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaoshi-node-")))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,16 +19,27 @@ from node.auth import Account, Role
 from node.database import Pool
 from node.identifier import Prefix
 from node.journal import Actor, Interface
+from node.outward import Outward
+from node.rate_limit import RateLimit
+from node.sealing import Seal
 from registry import credit_code
 from registry.accounts.accounts import Accounts
 from registry.accounts.passwords import Passwords
 from registry.enterprises import Enterprise, EnterpriseFacts, Enterprises
+from registry.hosting.hosting import PrefixHosting
+from registry.hosting.routes import PrefixRoutes
+from registry.numbering.numbering import Numbering
+from registry.numbering.reserved import ReservedNumbers
 from registry.prefix_grant import PrefixGrant
 from registry.prefixes import Prefixes
+from registry.profiles.personal import Person, Personal
+from registry.templates.grants import TemplateGrants
 from registry.templates.stored import Templates
+from registry.transfers.transfers import Transfers
 from registry.transitions import EnterpriseState, PrefixState, Verb
 
 NODE_PREFIX = Prefix.parse("88.101")
+CONTACT = Person(name="示例联系人", phone="13800000000", email="ops@example.com")
 
 
 class Clock:
@@ -71,10 +84,18 @@ class Office:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
-        self.enterprises = Enterprises(self.pool, self.clock)
+        self.seal = Seal(bytes(32))
+        self.enterprises = Enterprises(self.pool, self.clock, self.seal)
         self.prefixes = Prefixes(self.pool, self.clock, NODE_PREFIX)
+        self.numbering = Numbering(self.pool, self.clock, NODE_PREFIX)
+        self.reserved_numbers = ReservedNumbers(self.pool, self.clock)
+        self.hosting = PrefixHosting(self.pool, self.clock)
+        limit = RateLimit(per_minute=6000, burst=1000, most_sources=100, clock=time.monotonic)
+        self.routes = PrefixRoutes(self.pool, self.clock, Outward((ip_network("127.0.0.1/32"),)), limit)
+        self.transfers = Transfers(self.pool, self.clock)
         self.templates = Templates(self.pool, self.clock)
-        self.accounts = Accounts(self.pool, self.clock, Passwords(CHEAPEST))
+        self.template_grants = TemplateGrants(self.pool, self.clock)
+        self.accounts = Accounts(self.pool, self.clock, Passwords(CHEAPEST), seal=Seal(bytes(32)))
 
     def facts(self, **changed: Any) -> EnterpriseFacts:
         """Facts of an enterprise that nobody has registered yet."""
@@ -84,15 +105,14 @@ class Office:
             "name": f"示例阀门{number}有限公司",
             "division_code": "330212",
             "industry_code": "3443",
-            "contact_name": "示例联系人",
-            "contact_phone": "13800000000",
-            "contact_email": "ops@example.com",
         }
         return EnterpriseFacts(**{**facts, **changed})
 
     async def enterprise(self, state: EnterpriseState = EnterpriseState.APPROVED) -> Enterprise:
         """A new enterprise, brought to a state by the people who may."""
-        made = await self.enterprises.create(self.admin, acting(self.admin), self.facts())
+        made = await self.enterprises.create(
+            self.admin, acting(self.admin), self.facts(), personal=Personal(contact=CONTACT)
+        )
         ways: dict[EnterpriseState, list[tuple[Account, Verb]]] = {
             EnterpriseState.DRAFT: [],
             EnterpriseState.SUBMITTED: [(self.admin, Verb.SUBMIT)],

@@ -2,33 +2,70 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
+
+from argon2.profiles import CHEAPEST
 
 from node.auth import Account, Role
 from node.database import Pool
 from node.identifier import Identifier, Prefix
 from node.journal import Actor, Interface
+from node.outward import Outward
+from node.rate_limit import RateLimit
+from node.sealing import Seal
+from registry.accounts.passwords import Passwords
+from registry.authorisations.application_identities import ApplicationIdentities
+from registry.authorisations.grants import DataGrants
+from registry.authorisations.groups import IdentityGroups
+from registry.authorisations.scopes import Scopes
 from registry.batches.by_body import Batches
 from registry.batches.by_query import QueryBatches
 from registry.batches.progress import BatchProgress
 from registry.batches.work import Workshop
+from registry.coding.draws import Draws
 from registry.coding.rules import CodingRules
+from registry.coding.suffix_rules import SuffixRules
+from registry.commerce.orders import Orders
+from registry.commerce.plans import Plans
+from registry.commerce.quotas import Quotas
+from registry.commerce.statements import Statements
+from registry.commerce.usage import Usage
 from registry.credit_code import complete
+from registry.documents.documents import Documents
 from registry.enterprises import EnterpriseFacts, Enterprises
 from registry.export.exports import Exports
+from registry.files.attachments import AttachmentLimits, Attachments
 from registry.files.files import FileLimits, Files
+from registry.files.storage import DatabaseStorage
 from registry.handle.policy import HandlePolicies
+from registry.hosting.hosting import PrefixHosting
+from registry.hosting.routes import PrefixRoutes
 from registry.identifiers.identifiers import Identifiers
 from registry.mappings.stored import Mappings
+from registry.notifications import Notifications
+from registry.numbering.numbering import Numbering
+from registry.numbering.reserved import ReservedNumbers
 from registry.prefixes import Prefixes
 from registry.references import References
+from registry.reviews.cases import ReviewPolicy
+from registry.reviews.deciding import deciders_of
+from registry.reviews.form_verifier import FormVerifier
+from registry.reviews.reviews import Reviews
 from registry.search.search import Search
+from registry.service.announcements import Announcements
+from registry.service.complaints import Complaints
+from registry.service.requests import ServiceRequests
+from registry.service.stored import Deadlines
+from registry.templates.grants import TemplateGrants
 from registry.templates.stored import StoredTemplate, Templates
 from registry.templates.template import Template
+from registry.transfers.transfers import Transfers
 from registry.transitions import Verb
 
 NODE_PREFIX = Prefix.parse("88.101")
@@ -100,12 +137,32 @@ class World:
     def __init__(self, pool: Pool, clock: Clock | None = None) -> None:
         self.pool = pool
         self.clock = clock or Clock()
-        self.enterprises = Enterprises(pool, self.clock)
+        self.seal = Seal(bytes(32))
+        self.enterprises = Enterprises(pool, self.clock, self.seal)
         self.prefixes = Prefixes(pool, self.clock, NODE_PREFIX)
+        self.numbering = Numbering(pool, self.clock, NODE_PREFIX)
+        self.reserved_numbers = ReservedNumbers(pool, self.clock)
+        self.hosting = PrefixHosting(pool, self.clock)
+        self.prefix_routes = PrefixRoutes(
+            pool,
+            self.clock,
+            Outward((ip_network("127.0.0.1/32"),)),
+            RateLimit(per_minute=6000, burst=1000, most_sources=100, clock=time.monotonic),
+        )
+        self.transfers = Transfers(pool, self.clock)
         self.handle_policies = HandlePolicies(pool, self.clock)
         self.templates = Templates(pool, self.clock)
+        self.template_grants = TemplateGrants(pool, self.clock)
         self.mappings = Mappings(pool, self.clock)
         self.coding_rules = CodingRules(pool, self.clock, Random(7))
+        self.draws = Draws(pool, self.clock, Random(8))
+        self.suffix_rules = SuffixRules(pool, self.clock)
+        self.documents = Documents(pool, self.clock)
+        self.quotas = Quotas(pool, self.clock)
+        self.usage = Usage(pool)
+        self.plans = Plans(pool, self.clock)
+        self.orders = Orders(pool, self.clock)
+        self.statements = Statements(pool, self.clock)
         self.identifiers = Identifiers(pool, self.clock)
         self.search = Search(pool)
         self.workshop = Workshop(pool, self.clock, chunk_rows=500)
@@ -113,8 +170,20 @@ class World:
         self.query_batches = QueryBatches(self.workshop)
         self.batch_progress = BatchProgress(pool, every=0.05)
         self.exports = Exports(pool, self.clock)
-        self.files = Files(pool, self.clock, FileLimits())
+        self.files = Files(pool, self.clock, DatabaseStorage(pool), FileLimits())
+        self.attachments = Attachments(pool, self.clock, self.seal, DatabaseStorage(pool), AttachmentLimits())
         self.references = References(pool, NODE_PREFIX)
+        self.application_identities = ApplicationIdentities(pool, self.clock, Passwords(CHEAPEST))
+        self.identity_groups = IdentityGroups(pool, self.clock)
+        self.scopes = Scopes(pool, self.clock)
+        self.data_grants = DataGrants(pool, self.clock)
+        self.notifications = Notifications(pool, self.clock)
+        deciders = deciders_of(self.enterprises, self.prefixes, self.hosting, self.transfers)
+        self.reviews = Reviews(pool, self.clock, self.seal, deciders, [FormVerifier()], ReviewPolicy())
+        self.service_requests = ServiceRequests(pool, self.clock, self.seal, Deadlines())
+        limit = RateLimit(per_minute=6000, burst=1000, most_sources=100, clock=time.monotonic)
+        self.complaints = Complaints(pool, self.clock, self.seal, Deadlines(), limit)
+        self.announcements = Announcements(pool, self.clock)
         self.administrator = staff(Role.ADMINISTRATOR)
         self.reviewer = staff(Role.REVIEWER)
 

@@ -41,3 +41,10 @@ def test_every_way_to_ask_by_the_native_protocol_is_measured() -> None:
     assert len({way[:3] for way in ways}) == 8
     assert all(float(way[3]) > 0 for way in ways)
     assert "20 idle connections" in told
+
+
+def test_calls_of_two_thousand_through_snms_are_measured_and_every_bad_row_is_told() -> None:
+    told = printed("loadtest.bench_snms", "--calls", "2")
+    assert re.search(r"^SNMS batchCreate +[\d,]+ identifiers/s", told, re.MULTILINE)
+    assert re.search(r"^ratio SNMS to /v1 bulk: [\d.]+$", told, re.MULTILINE)
+    assert "9,979 identifiers stand, 7 bad rows of every SNMS call were told one by one" in told

@@ -11,22 +11,22 @@ from pydantic import Field
 from node.auth import Account, Action, Role
 from node.routes import Call, Reply, Route
 from registry.accounts.accounts import (
-    AccountNameInvalid,
-    AccountNameTaken,
     Accounts,
     LastAdministrator,
     OldPasswordWrong,
     RoleNeedsEnterprise,
-    SignInRefused,
-    TokenLifeTooLong,
     TokenNotFound,
 )
+from registry.accounts.adding import AccountNameInvalid, AccountNameTaken, EmailTaken, MobileTaken
+from registry.accounts.contact import Contact
 from registry.accounts.passwords import PasswordTooWeak, TooManySignIns
+from registry.accounts.signing_in import SignInRefused, TokenLifeTooLong
 from registry.accounts.stored import AccountState, AccountUnknown, StoredAccount
 from registry.accounts.tokens import IssuedToken, Token
 from registry.api.v1.fields import Body, Password, Text, View
 from registry.api.v1.paging import CursorBroken, Page, cut, text_cursor, uuid_cursor
 from registry.enterprises import EnterpriseUnknown
+from registry.profiles.personal import mask_email, mask_phone
 
 _ONE = "/v1/accounts/{account_id}"
 
@@ -110,6 +110,9 @@ class AccountBody(Body):
     role: Role
     enterprise_id: UUID | None = None
     password: Password
+    email: Annotated[Text, Field(max_length=255, description="belongs to one account")] = ""
+    mobile: Annotated[Text, Field(max_length=255, description="belongs to one account")] = ""
+    remarks: Annotated[Text, Field(max_length=1024)] = ""
 
 
 class PasswordBody(Body):
@@ -120,7 +123,7 @@ class PasswordBody(Body):
 
 
 class AccountView(View):
-    """``locked_until`` lies in the past when a lock has ended."""
+    """``locked_until`` lies in the past when a lock has ended; ``email`` and ``mobile`` are masked."""
 
     account_id: UUID
     name: str
@@ -128,12 +131,15 @@ class AccountView(View):
     enterprise_id: UUID | None
     state: AccountState
     locked_until: datetime | None
+    email: str
+    mobile: str
+    remarks: str
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, stored: StoredAccount) -> Self:
-        """The answer about one account."""
+    def of(cls, stored: StoredAccount, contact: Contact) -> Self:
+        """The answer about one account and how its holder is reached."""
         account = stored.account
         return cls(
             account_id=account.account_id,
@@ -142,6 +148,9 @@ class AccountView(View):
             enterprise_id=account.enterprise_id,
             state=stored.state,
             locked_until=stored.locked_until,
+            email=mask_email(contact.email),
+            mobile=mask_phone(contact.mobile),
+            remarks=stored.remarks,
             created_at=stored.created_at,
             updated_at=stored.updated_at,
         )
@@ -198,26 +207,30 @@ def _token_routes(accounts: Accounts) -> list[Route]:
 
 
 def _account_routes(accounts: Accounts) -> list[Route]:
+    def shown(stored: StoredAccount) -> AccountView:
+        return AccountView.of(stored, accounts.contact_of(stored))
+
     async def create(call: Call, body: AccountBody) -> Reply:
         created = await accounts.create(
-            call.account, call.actor, body.name, body.role, body.enterprise_id, body.password.get_secret_value()
-        )
+            call.account, call.actor, body.name, body.role, body.enterprise_id, body.password.get_secret_value(),
+            Contact(body.email, body.mobile), body.remarks,
+        )  # fmt: skip
         location = f"/v1/accounts/{created.account.account_id}"
-        return Reply(AccountView.of(created), status=201, headers={"Location": location})
+        return Reply(shown(created), status=201, headers={"Location": location})
 
     async def listing(call: Call, query: Page) -> Reply:
         found = await accounts.list(call.account, after=text_cursor(query.cursor) or "", limit=query.limit + 1)
-        shown, cursor = cut(found, query.limit, lambda stored: stored.account.name.lower())
-        return Reply(AccountList(items=[AccountView.of(stored) for stored in shown], next_cursor=cursor))
+        found_page, cursor = cut(found, query.limit, lambda stored: stored.account.name.lower())
+        return Reply(AccountList(items=[shown(stored) for stored in found_page], next_cursor=cursor))
 
     async def read(call: Call) -> Reply:
-        return Reply(AccountView.of(await accounts.get(call.account, call.uuid("account_id"))))
+        return Reply(shown(await accounts.get(call.account, call.uuid("account_id"))))
 
     async def disable(call: Call) -> Reply:
-        return Reply(AccountView.of(await accounts.disable(call.account, call.actor, call.uuid("account_id"))))
+        return Reply(shown(await accounts.disable(call.account, call.actor, call.uuid("account_id"))))
 
     async def enable(call: Call) -> Reply:
-        return Reply(AccountView.of(await accounts.enable(call.account, call.actor, call.uuid("account_id"))))
+        return Reply(shown(await accounts.enable(call.account, call.actor, call.uuid("account_id"))))
 
     async def password(call: Call, body: PasswordBody) -> Reply:
         await accounts.set_password(
@@ -233,8 +246,8 @@ def _account_routes(accounts: Accounts) -> list[Route]:
         Route("POST", "/v1/accounts", create, action=Action.ACCOUNT_CREATE, tag="accounts",
               summary="Create an account", summary_zh="新建账号",
               body=AccountBody, answers={201: AccountView},
-              errors=(AccountNameInvalid, RoleNeedsEnterprise, PasswordTooWeak, AccountNameTaken, EnterpriseUnknown,
-                      TooManySignIns)),
+              errors=(AccountNameInvalid, RoleNeedsEnterprise, PasswordTooWeak, AccountNameTaken, EmailTaken,
+                      MobileTaken, EnterpriseUnknown, TooManySignIns)),
         Route("GET", "/v1/accounts", listing, action=Action.ACCOUNT_READ, tag="accounts",
               summary="List accounts by name", summary_zh="账号列表",
               query=Page, answers={200: AccountList}, errors=(CursorBroken,)),

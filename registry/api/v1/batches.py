@@ -29,7 +29,7 @@ from registry.batches.work import TooManyBatches
 from registry.coding.rules import CodingRuleUnknown
 from registry.mappings.mapping import InvalidMapping, Mapping
 from registry.mappings.stored import MappingUnknown
-from registry.prefixes import PrefixNotEnabled, PrefixUnknown
+from registry.prefixes import PrefixNotEnabled, PrefixNotHosted, PrefixUnknown
 from registry.rejection import Rejection
 from registry.rows.form import FORMATS, Form, Format
 from registry.rows.formula_guard import guard
@@ -140,10 +140,10 @@ def batch_routes(batches: Batches, *, most_bytes: int, patience: float) -> list[
                       " or is answered again",
               summary_zh="批量注册、变更", body=Upload(media_types=tuple(FORMATS), gzip=True), query=BatchQuery,
               headers=KEY_HEADER, answers={200: BatchAnswer},
-              errors=(InvalidPrefix, PrefixUnknown, PrefixNotEnabled, TemplateUnknown, TemplateNotPublished,
-                      MappingUnreadable, InvalidMapping, MappingUnknown, CodingRuleUnknown, OperationUnfit,
-                      IdempotencyKeyMissing, IdempotencyKeyReused, ConfirmationMissing, ConfirmationUnfit,
-                      NoRoomForBody, BatchBusy, TooManyBatches, BatchFailed)),
+              errors=(InvalidPrefix, PrefixUnknown, PrefixNotEnabled, PrefixNotHosted, TemplateUnknown,
+                      TemplateNotPublished, MappingUnreadable, InvalidMapping, MappingUnknown, CodingRuleUnknown,
+                      OperationUnfit, IdempotencyKeyMissing, IdempotencyKeyReused, ConfirmationMissing,
+                      ConfirmationUnfit, NoRoomForBody, BatchBusy, TooManyBatches, BatchFailed)),
         Route("GET", "/v1/batches", listing, action=Action.IDENTIFIER_READ, tag=TAG,
               summary="List batches, newest first", summary_zh="批次列表", query=Page,
               answers={200: BatchList}, errors=(CursorBroken,)),

@@ -233,6 +233,7 @@ async def _file_lines(opened: Opened) -> AsyncIterator[bytes]:
                     "name": file.name,
                     "media_type": file.media_type,
                     "size": file.octets,
+                    "private": file.private,
                 }
                 for file in page
             ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from registry.accounts.passwords import MOST_LENGTH
@@ -37,6 +37,32 @@ def _clean(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_clean)]
 """One line of visible text in NFC; every use bounds its length."""
+
+
+def _clean_lines(text: str) -> str:
+    for line in text.split("\n"):
+        if not line.isprintable():
+            raise PydanticCustomError("not_printable", "contains a control, format or other invisible character")
+    if text != text.strip(" \n"):
+        raise PydanticCustomError("edge_space", "begins or ends with a space or an empty line")
+    if not unicodedata.is_normalized("NFC", text):
+        raise PydanticCustomError("not_nfc", "is not in Unicode normal form C")
+    return text
+
+
+Lines = Annotated[str, AfterValidator(_clean_lines)]
+"""Visible text in NFC whose lines end with a line feed; every use bounds its length."""
+
+
+def _written_out(value: object) -> object:
+    # pydantic would take a bare number for seconds since 1970.
+    if isinstance(value, str) and "T" not in value.upper():
+        raise PydanticCustomError("not_rfc3339", "is not a date, a T and a time with an offset (RFC 3339)")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""A time of a query, with its offset from UTC."""
 
 Password = Annotated[SecretStr, Field(min_length=1, max_length=MOST_LENGTH)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="the version that was read")]

@@ -12,7 +12,7 @@ from node.identifier import InvalidPrefix, Prefix
 from node.routes import Call, Reply, Route
 from registry.api.v1.fields import Body, Text, Version, View
 from registry.api.v1.mappings import Name, RemovalQuery
-from registry.coding.rules import CodingRuleUnknown
+from registry.coding.rules import CodingRuleElsewhere, CodingRuleUnknown
 from registry.handle.policy import CodingRuleUnfit, HandlePolicies, HandlePolicy, HandlePolicyUnknown, Terms
 from registry.prefixes import PrefixUnknown
 from registry.store import VersionChanged
@@ -107,7 +107,7 @@ def handle_policy_routes(policies: HandlePolicies) -> list[Route]:
               summary="Say what the Handle protocol may register under a prefix",
               summary_zh="设置 Handle 协议注册策略", body=HandlePolicyBody, answers={200: HandlePolicyView},
               errors=(InvalidPrefix, PrefixUnknown, TemplateUnknown, TemplateNotPublished, CodingRuleUnknown,
-                      CodingRuleUnfit, VersionChanged)),
+                      CodingRuleElsewhere, CodingRuleUnfit, VersionChanged)),
         Route("DELETE", _ONE, remove, action=Action.HANDLE_POLICY_EDIT, tag=_TAG,
               summary="Let the Handle protocol register nothing more under a prefix",
               summary_zh="删除 Handle 协议注册策略", query=RemovalQuery, answers={204: None},

@@ -21,8 +21,10 @@ from node.record import Value, decode_values
 from node.routes import Call, Reply, Route
 from registry.api.v1.fields import Body, Text, Version, View
 from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
-from registry.coding.rules import CodingRuleUnknown, SuffixNotMade
+from registry.authorisations.reading import NotReadable, NotWritable
+from registry.coding.rules import CodingRuleElsewhere, CodingRuleUnknown, SuffixNotMade
 from registry.coding.serials import SuffixesTaken
+from registry.identifiers.admission import QuotaReached
 from registry.identifiers.identifiers import (
     AttributesInvalid,
     IdentifierChanged,
@@ -35,7 +37,7 @@ from registry.identifiers.identifiers import (
 )
 from registry.identifiers.state import IdentifierState
 from registry.identifiers.writing import TooContended
-from registry.prefixes import PrefixNotEnabled, PrefixUnknown
+from registry.prefixes import PrefixNotEnabled, PrefixNotHosted, PrefixUnknown
 from registry.templates.attributes import MOST_ITEMS
 from registry.templates.record_pieces import count_of
 from registry.templates.stored import StoredTemplate, TemplateNotPublished, TemplateUnknown
@@ -85,11 +87,11 @@ def _exact(attributes: Mapping[str, Any], info: ValidationInfo[bytes]) -> Mappin
 Scalar = str | bool | int | float | None
 _Array = Annotated[list[Scalar], Field(max_length=MOST_ITEMS)]
 _Value = Annotated[Any, PlainValidator(_flat, json_schema_input_type=Scalar | _Array)]
-Attributes = Annotated[
+Values = Annotated[
     dict[Annotated[str, Field(max_length=64)], _Value],
     Field(max_length=500, description="values by the attribute's name in the template"),
-    AfterValidator(_exact),
 ]
+Attributes = Annotated[Values, AfterValidator(_exact)]
 
 
 class RegistrationBody(Body):
@@ -106,7 +108,7 @@ class RegistrationBody(Body):
 
 
 class UpdateBody(Body):
-    """All attributes anew, for the version that was read."""
+    """All attributes anew, for the version that was read; another enterprise's application names those to change."""
 
     version: Version
     attributes: Attributes
@@ -268,17 +270,19 @@ def identifier_routes(identifiers: Identifiers) -> list[Route]:
         Route("POST", "/v1/identifiers", register, action=Action.IDENTIFIER_REGISTER, tag=_TAG,
               summary="Register one identifier", summary_zh="注册标识", body=RegistrationBody,
               answers={201: IdentifierView},
-              errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, TemplateUnknown, TemplateNotPublished,
-                      AttributesInvalid, IdentifierExists, ValueTaken, TooContended, SuffixOrCodingRule,
-                      CodingRuleUnknown, SuffixNotMade, SuffixesTaken)),
+              errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, PrefixNotHosted, TemplateUnknown,
+                      TemplateNotPublished, AttributesInvalid, IdentifierExists, ValueTaken, TooContended,
+                      SuffixOrCodingRule, QuotaReached, CodingRuleUnknown, CodingRuleElsewhere, SuffixNotMade,
+                      SuffixesTaken)),
         Route("GET", _ONE, read, action=Action.IDENTIFIER_READ, tag=_TAG,
-              summary="Read an identifier", summary_zh="查看标识", answers={200: IdentifierView},
-              errors=(*named_badly, PrefixUnknown, IdentifierUnknown)),
+              summary="Read an identifier: of another enterprise, what is public or granted",
+              summary_zh="查看标识（其他企业的：公开或已授权的数据）", answers={200: IdentifierView},
+              errors=(*named_badly, PrefixUnknown, IdentifierUnknown, NotReadable)),
         Route("PUT", _ONE, update, action=Action.IDENTIFIER_UPDATE, tag=_TAG,
               summary="Replace the data of an identifier", summary_zh="变更标识", body=UpdateBody,
               answers={200: IdentifierView},
               errors=(*named_badly, PrefixUnknown, PrefixNotEnabled, AttributesInvalid, IdentifierUnknown,
-                      IdentifierChanged, ValueTaken, TooContended)),
+                      IdentifierChanged, NotWritable, ValueTaken, TooContended)),
         Route("DELETE", _ONE, delete, action=Action.IDENTIFIER_DELETE, tag=_TAG,
               summary="Delete an identifier; its history stays", summary_zh="注销标识", query=DeletionQuery,
               answers={204: None},

@@ -40,7 +40,8 @@ class DanglingQuery(ReferencePage):
 
 
 class DanglingView(View):
-    """A reference that leads nowhere; ``target`` is the identifier in its comparison form, in capitals."""
+    """A reference that leads nowhere, or to an identifier of another template than its attribute names; ``target`` is
+    the identifier in its comparison form, in capitals."""
 
     suffix: str
     attribute: str

@@ -278,6 +278,59 @@ async def test_prefixes_are_judged_by_place_enterprise_and_holder(
         assert [verdict["sequence"] for verdict in rest] == [8, 9]
 
 
+async def test_an_enterprise_with_another_certificate_than_a_credit_code_passes_when_it_names_one(
+    world: DockedNode, session: aiohttp.ClientSession
+) -> None:
+    foreign, nameless, rival = (uuid4() for _ in range(3))
+    said = {"credit_code": "", "other_certificate": "HRB-4711"}
+
+    def asked(enterprise_id: UUID, prefix: str, number: str) -> dict[str, Any]:
+        body = {"enterprise_id": str(enterprise_id), "credit_code": "", "other_certificate": number}
+        return message(1, "prefix.reviewed", "prefix", prefix=prefix, state="reviewed", **body)
+
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        await caller.deliver(
+            enterprise(foreign, **said), enterprise(nameless, credit_code=""),
+            enterprise(rival, credit_code="", other_certificate="HRB-1"),
+        )  # fmt: skip
+        await caller.deliver(
+            asked(foreign, "88.101.1", "HRB-4711"), asked(nameless, "88.101.2", ""),
+            asked(foreign, "88.101.3", "HRB-4712"), asked(rival, "88.101.1", "HRB-1"),
+        )  # fmt: skip
+
+        async def there() -> bool:
+            return len((await caller.ask("GET", "/v1/verdicts?after=0"))[1]["verdicts"]) == 4
+
+        await until(there)
+        found = (await caller.ask("GET", "/v1/verdicts?after=0"))[1]["verdicts"]
+        assert [(v["prefix"], v["reason"].split(" / ")[0]) for v in found] == [
+            ("88.101.1", "核验通过"), ("88.101.2", "企业信息有误"), ("88.101.3", "企业信息有误"),
+            ("88.101.1", "前缀已由其他企业持有"),
+        ]  # fmt: skip
+
+
+async def test_a_prefix_that_was_transferred_is_its_receiver_s(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    giver, receiver, code = uuid4(), uuid4(), "91330203MAD0000275"
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        await caller.deliver(enterprise(giver), enterprise(receiver, credit_code=code), reviewed("88.101.1", giver))
+
+        async def holder() -> UUID | None:
+            found = await upper.fetchval("SELECT enterprise_id FROM prefix WHERE prefix = '88.101.1'")
+            return found if found is None else UUID(str(found))
+
+        await until(holder)
+        body = {"prefix": "88.101.1", "credit_code": code, "from_enterprise_id": str(giver), "state": "enabled"}
+        moved = message(9, "prefix.transferred", "prefix", enterprise_id=str(receiver), **body)
+        assert await caller.deliver(moved) == [("accepted", False)]
+        assert await holder() == receiver
+        route = {**moved["body"], "hosting": "self_hosted", "sites": [{"address": "203.0.113.10", "tcp_port": 2641}]}
+        assert await caller.deliver(message(10, "prefix.route", "prefix", **route)) == [("accepted", False)]
+
+
 async def test_a_node_sees_the_verdicts_on_its_own_prefixes_only(
     world: DockedNode, session: aiohttp.ClientSession
 ) -> None:

@@ -114,7 +114,8 @@ async def test_files_are_exported_for_those_who_may_take_their_prefix_away(datab
         suspended = await node("POST", f"/v1/enterprises/{enterprise_id}/suspend", json={"reason": "审查"})
         assert suspended.status == 200
         listed = await node("GET", "/v1/exports/files", query={"prefix": PREFIX})
-        expected = {"file_id": file_id, "name": "说明书.pdf", "media_type": "application/pdf", "size": len(manual)}
+        expected = {"file_id": file_id, "name": "说明书.pdf", "media_type": "application/pdf", "size": len(manual),
+                    "private": False}  # fmt: skip
         assert [json.loads(line) for line in listed.body.splitlines()] == [expected]
         path = f"/v1/exports/files/{file_id}"
         answer = await node("GET", path, query={"prefix": PREFIX})

@@ -242,7 +242,7 @@ async def test_an_enterprise_s_own_template_hides_the_node_s_of_the_same_name(wo
     await register(world, holder, "B")
     rows = await exported(world, holder)
     assert [row["biaoshi_template"] for row in rows] == ["pump@1@node", "pump@1"]
-    meant = templates_by_mark([own, shared])
+    meant = templates_by_mark(holder.account.enterprise_id, [own, shared])
     assert [meant[row["biaoshi_template"]] for row in rows] == [shared, own]
 
 
