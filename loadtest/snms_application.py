@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("operator")
     parser.add_argument("--prefix", required=True)
-    parser.add_argument("--credit-code", default="91330212MA2830000X")
+    parser.add_argument("--credit-code", default="91330212MA2830004J")
     parser.add_argument("--poll", type=float, default=1.0)
     parser.add_argument("--patience", type=float, default=86_400.0)
     told = parser.parse_args()

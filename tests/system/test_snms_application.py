@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from node.identifier import Prefix
-from registry.credit_code import complete
 from registry.transitions import Hosting, PrefixState, Verb
 from tests.support.docking import until
 from tests.support.node import PASSWORD, Node, running_node
@@ -48,7 +47,7 @@ async def test_the_sample_application_does_all_its_business_through_snms(databas
     async with running_node(database_url, log={"requests": False}) as node:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "loadtest.snms_application", node.url, "administrator", "--prefix", PREFIX.key,
-            "--credit-code", complete("91330212MA283000"), "--poll", "0.1", "--patience", "60",
+            "--poll", "0.1", "--patience", "60",
             cwd=ROOT, env={**os.environ, "SNMS_PASSWORD": PASSWORD}, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         async with asyncio.timeout(120):
