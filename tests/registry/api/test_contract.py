@@ -39,7 +39,7 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
-EXAMPLES = 3
+EXAMPLES = 2
 
 
 @pytest.fixture(scope="module")
