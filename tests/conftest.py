@@ -93,7 +93,8 @@ def template_database(server_url: Callable[[str], str]) -> Iterator[str]:
 @contextlib.asynccontextmanager
 async def _cloned(server_url: Callable[[str], str], template_database: str) -> AsyncIterator[str]:
     name = f"test_{uuid4().hex[:12]}"
-    await _execute(server_url("postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy')
+    copied = f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy'
+    await _execute(server_url("postgres"), copied)
     yield server_url(name)
     await _execute(server_url("postgres"), f'DROP DATABASE "{name}" WITH (FORCE)')
 
