@@ -169,8 +169,6 @@ class Enterprises:
     ) -> tuple[list[Enterprise], int]:
         """A page, newest first, the first being 1, and how many there are in all; for interfaces that count pages."""
         require(account, Action.ENTERPRISE_READ, account.enterprise_id)
-        if "\0" in (name or ""):  # no name has it, and PostgreSQL takes it in no text
-            return [], 0
         wanted = (account.enterprise_id, name, start, end)
         async with reading(self._pool) as connection:
             rows = await connection.fetch(SQL["page_of_enterprises"], *wanted, (page - 1) * size, size)

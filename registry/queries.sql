@@ -67,7 +67,7 @@ SELECT enterprise_id, enterprise_number, credit_code, other_certificate, name, n
 FROM enterprise
 WHERE ($1::uuid IS NULL OR enterprise_id = $1) AND ($2::text IS NULL OR position($2 IN name) > 0)
       AND ($3::timestamptz IS NULL OR created_at >= $3) AND ($4::timestamptz IS NULL OR created_at <= $4)
-ORDER BY enterprise_id DESC OFFSET $5 LIMIT $6
+ORDER BY enterprise_number DESC OFFSET $5 LIMIT $6
 
 -- name: count_enterprises
 -- How many such pages have together.

@@ -110,8 +110,12 @@ class Asked:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """Query parameters; of one that stands twice the first."""
-        return {name: self.request.query[name] for name in self.request.query}
+        """Query parameters; of one that stands twice the first. Raises ``FieldUnreadable`` for what no text has."""
+        told = {name: self.request.query[name] for name in self.request.query}
+        for name, text in told.items():
+            if "\0" in text:
+                raise FieldUnreadable(f"the query parameter {name} holds a NUL character", field=name)
+        return told
 
     def needed(self, name: str, most: int) -> str:
         """A query parameter that must say something. Raises ``FieldMissing``, ``FieldUnreadable``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 from node.database import Connection, Pool
 from node.errors import Malformed
@@ -54,10 +54,6 @@ class Selection:
     def by_template_only(self) -> bool:
         """Whether no filter looks at anything else than the template."""
         return self.filters == replace(EVERYTHING, template_id=self.template_id)
-
-    def of_template(self, template_id: int | None) -> Self:
-        """Only rows of this template, if one is named."""
-        return replace(self, filters=replace(self.filters, template_id=template_id))
 
     def check(self, position: int) -> None:
         """Raises ``FilterWithPosition``, ``PositionAhead``."""

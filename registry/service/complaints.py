@@ -18,7 +18,6 @@ from node.errors import NotFound, TooMany
 from node.journal import Actor, Interface
 from node.rate_limit import RateLimit
 from node.sealing import Seal
-from registry import transitions
 from registry.service.requests import moved, tell_staff
 from registry.service.stored import (
     SQL,
@@ -30,18 +29,16 @@ from registry.service.stored import (
     add_entry,
     add_request,
     entries_of,
-    number_of,
+    filed_request,
     request_of,
     say,
     write_moved,
 )
-from registry.store import time_ordered_id
-from registry.transitions import SERVICE_REQUEST, Verb
+from registry.transitions import Verb
 
 Clock = Callable[[], datetime]
 
 _ANYBODY = Actor(None, Interface.V1)
-_NUMBER_BYTES = 8
 _CODE_BYTES = 15
 
 
@@ -91,30 +88,17 @@ class Complaints:
         """A new one, and the code that nobody is told again. Raises ``ComplaintsFull``."""
         self._rate_limit.require(source)
         at = self._clock()
-        number = number_of(ServiceKind.COMPLAINT, at, self._random(_NUMBER_BYTES))
         code = base64.b32encode(self._random(_CODE_BYTES)).decode()
-        filed = ServiceRequest(
-            service_request_id=time_ordered_id(at),
-            number=number,
-            kind=ServiceKind.COMPLAINT,
-            enterprise_id=None,
-            account_id=None,
-            subject=subject,
-            about=about,
-            state=transitions.step(SERVICE_REQUEST, Verb.FILE, None),
-            due_at=self._deadlines.due(ServiceKind.COMPLAINT, at),
-            answered_at=None,
-            handled_by=None,
-            version=1,
-            created_at=at,
-            updated_at=at,
-        )
+        filed = filed_request(
+            ServiceKind.COMPLAINT, subject, about, at, self._deadlines, self._random,
+        )  # fmt: skip
         async with transaction(self._pool) as connection:
             if await connection.fetchval(SQL["count_waiting_complaints"]) >= self._most_waiting:
                 raise ComplaintsFull("too many complaints wait for an answer; try again later", retry_after=3600)
             await add_request(
                 connection, filed, said, _ANYBODY,
-                contact=contact.sealed(self._seal, filed.service_request_id), query_digest=self._digest(number, code),
+                contact=contact.sealed(self._seal, filed.service_request_id),
+                query_digest=self._digest(filed.number, code),
             )  # fmt: skip
             await tell_staff(connection, filed, at)
         return filed, code

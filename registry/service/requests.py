@@ -28,17 +28,15 @@ from registry.service.stored import (
     add_request,
     contact_of,
     entries_of,
-    number_of,
+    filed_request,
     request_of,
     say,
     write_moved,
 )
-from registry.store import reading, refusing, time_ordered_id
+from registry.store import reading, refusing
 from registry.transitions import SERVICE_REQUEST, ServiceState, Verb
 
 Clock = Callable[[], datetime]
-
-_NUMBER_BYTES = 8
 
 
 class ServiceRequestClosed(Conflict):
@@ -95,22 +93,10 @@ class ServiceRequests:
         """A new one of an enterprise; the staff is notified. Raises ``EnterpriseUnknown``."""
         transitions.permit(SERVICE_REQUEST, Verb.FILE, account, enterprise_id)
         at = self._clock()
-        filed = ServiceRequest(
-            service_request_id=time_ordered_id(at),
-            number=number_of(kind, at, self._random(_NUMBER_BYTES)),
-            kind=kind,
-            enterprise_id=enterprise_id,
-            account_id=account.account_id,
-            subject=subject,
-            about=about,
-            state=transitions.step(SERVICE_REQUEST, Verb.FILE, None),
-            due_at=self._deadlines.due(kind, at),
-            answered_at=None,
-            handled_by=None,
-            version=1,
-            created_at=at,
-            updated_at=at,
-        )
+        filed = filed_request(
+            kind, subject, about, at, self._deadlines, self._random,
+            enterprise_id=enterprise_id, account_id=account.account_id,
+        )  # fmt: skip
         async with transaction(self._pool) as connection:
             with refusing(service_request_enterprise_id_fkey=unknown_enterprise(enterprise_id)):
                 await add_request(connection, filed, said, actor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,8 @@ from node.journal import Act, Actor, record_act
 from node.national.messages import CHINA
 from node.sealing import Seal
 from node.sql import statements_beside
-from registry.transitions import ServiceState, Verb
+from registry.store import time_ordered_id
+from registry.transitions import SERVICE_REQUEST, ServiceState, Verb, step
 
 SQL = statements_beside(__file__, "requests.sql")
 _NUMBER_BYTES = 5
@@ -135,10 +136,40 @@ class Entry:
     created_at: datetime
 
 
-def number_of(kind: ServiceKind, at: datetime, random: bytes) -> str:
-    """What people quote: S or C, the day in China, eight letters and digits that nobody guesses."""
+def filed_request(
+    kind: ServiceKind,
+    subject: str,
+    about: str,
+    at: datetime,
+    deadlines: Deadlines,
+    random: Callable[[int], bytes],
+    *,
+    enterprise_id: UUID | None = None,
+    account_id: UUID | None = None,
+) -> ServiceRequest:
+    """A new one, not yet written; ``random`` makes the number that people quote."""
+    return ServiceRequest(
+        service_request_id=time_ordered_id(at),
+        number=_number(kind, at, random(_NUMBER_BYTES)),
+        kind=kind,
+        enterprise_id=enterprise_id,
+        account_id=account_id,
+        subject=subject,
+        about=about,
+        state=step(SERVICE_REQUEST, Verb.FILE, None),
+        due_at=deadlines.due(kind, at),
+        answered_at=None,
+        handled_by=None,
+        version=1,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _number(kind: ServiceKind, at: datetime, random: bytes) -> str:
+    """S or C, the day in China, eight letters and digits that nobody guesses."""
     letter = "C" if kind is ServiceKind.COMPLAINT else "S"
-    return f"{letter}{at.astimezone(CHINA):%Y%m%d}-{base64.b32encode(random[:_NUMBER_BYTES]).decode()}"
+    return f"{letter}{at.astimezone(CHINA):%Y%m%d}-{base64.b32encode(random).decode()}"
 
 
 def request_of(row: Mapping[str, Any]) -> ServiceRequest:

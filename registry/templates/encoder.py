@@ -218,10 +218,6 @@ class Encoder:
         gathered = self._gathered(record)
         return gathered.side, tuple(gathered.references)
 
-    def files_of(self, record: bytes) -> Sequence[NamedFile]:
-        """The files that a stored record of this template names."""
-        return tuple(self._gathered(record).files)
-
     def check(self, attributes: Mapping[str, Any]) -> tuple[list[Checked], list[Fault]]:
         """Values by the name of their attribute: those that fit, and everything wrong with the others."""
         unknown = [Code.UNKNOWN_ATTRIBUTE.fault(name) for name in attributes if name not in self._positions]

@@ -63,11 +63,6 @@ def spelling(raw: str) -> str:
         raise InvalidIdentifier("The identifier is not UTF-8.", reason="encoding") from None
 
 
-def types_and_indexes(request: web.Request) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Repeated ``type=`` and ``index=`` parameters. Raises ``InvalidQuery``."""
-    return tuple(request.query.getall("type", ())), indexes_of(request.query)
-
-
 def indexes_of(parameters: MultiMapping[str]) -> tuple[int, ...]:
     """Repeated ``index=`` parameters. Raises ``InvalidQuery``."""
     indexes = []

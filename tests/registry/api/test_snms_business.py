@@ -424,6 +424,12 @@ async def test_whatever_is_asked_of_it_answers_in_the_envelope(node: Node) -> No
     assert 'family="snms"' in metrics
 
 
+async def test_what_no_text_has_is_refused_wherever_it_is_asked_for(admin: Snms) -> None:
+    for path, name in (("v3/ent/page", "orgName"), ("prefix/page", "entName"), ("prefix/query", "prefix")):
+        told = await admin("GET", f"/snms/api/{path}", **{name: "a\0b"})
+        assert told == Told(-2, f"请求参数格式有误: {name}", None)
+
+
 async def test_the_interface_can_be_shut(database_url: str) -> None:
     async with running_node(database_url, snms={"enabled": False}, log=QUIET) as node:
         assert (await node("POST", TOKEN, by=None, json={"username": "a", "password": "b"})).status in (404, 405)

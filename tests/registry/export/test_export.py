@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from registry.export import exports as export
 from registry.export import pages as export_pages
 from registry.export.exports import Overview, PositionUnsettled
 from registry.export.forms import as_ndjson
-from registry.export.pages import FilterWithPosition, PositionAhead, Selection
+from registry.export.pages import EVERYTHING, FilterWithPosition, PositionAhead, Selection
 from registry.export.restored_rows import Restored, RestoredRows
 from registry.export.row import templates_by_mark
 from registry.identifiers.changes import Asked, change_many
@@ -262,7 +263,9 @@ async def test_only_those_who_may_take_a_prefix_away_export_it(world: World) -> 
     with pytest.raises(PrefixUnknown):
         await world.exports.overview(auditor, Selection(Prefix.parse("88.101.9999")))
     with pytest.raises(TemplateUnknown):
-        await world.exports.open(holder.account, Selection(holder.prefix).of_template(own.template_id))
+        await world.exports.open(
+            holder.account, Selection(holder.prefix, replace(EVERYTHING, template_id=own.template_id))
+        )
 
 
 async def test_an_increment_takes_no_filter_and_no_position_that_is_not_reached(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from python_calamine import CalamineWorkbook
 from node.database import Pool
 from registry.export import forms as export_forms
 from registry.export.forms import CellTooLong, XlsxTooLarge, as_csv, as_xlsx
-from registry.export.pages import Opened, Selection
+from registry.export.pages import EVERYTHING, Opened, Selection
 from registry.export.row import RESERVED_MEMBERS, Shape
 from registry.rows.formula_guard import unguard
 from tests.support.world import Holder, World
@@ -63,7 +64,9 @@ async def tagged(world: World, rows: dict[str, Any]) -> tuple[Opened, Shape]:
 
 
 async def opened_by(world: World, holder: Holder, template_id: int) -> Opened:
-    return await world.exports.open(holder.account, Selection(holder.prefix).of_template(template_id))
+    return await world.exports.open(
+        holder.account, Selection(holder.prefix, replace(EVERYTHING, template_id=template_id))
+    )
 
 
 async def table_of(opened: Opened, shape: Shape) -> list[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from node.founding import found
 from node.record import ADMIN_READ, DEFAULT_TTL, Reference, Value, encode_value
 from registry.export.forms import as_csv, as_ndjson
 from registry.export.free_values import InvalidFreeValues, free_values_text, read_free_values
-from registry.export.pages import Selection
+from registry.export.pages import EVERYTHING, Selection
 from registry.export.restore import Restored, RestoredRows, restorable_templates, restore_many
 from registry.prefixes import writable_prefix
 from registry.rows.formula_guard import unguard
@@ -105,7 +106,7 @@ async def test_a_row_names_them_only_where_there_are_any(source: Registrar) -> N
 
 async def test_a_table_holds_the_same_text_in_a_cell(source: Registrar) -> None:
     template_id = (await source.standing("free"))["template_id"]
-    selection = Selection(source.holder.prefix).of_template(template_id)
+    selection = Selection(source.holder.prefix, replace(EVERYTHING, template_id=template_id))
     rows = await source.world.exports.open(source.world.administrator, selection)
     table = b"".join([block async for block in as_csv(rows, rows.shapes[template_id])]).decode()
     header, *lines = csv.reader(io.StringIO(table, newline=""))

@@ -150,7 +150,6 @@ def test_references_and_files_are_told_beside_the_record() -> None:
     ]  # fmt: skip
     assert PART.attributes_of(found.record)["pump"] == "88.101.1/Pump-1"
     assert ENCODER.side_of(found.record) == (found.side, found.references)
-    assert ENCODER.files_of(found.record) == found.files
 
 
 def test_an_entry_carries_them() -> None:
