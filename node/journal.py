@@ -38,6 +38,8 @@ class Interface(IntEnum):
     HANDLE_HTTP = 8  # native messages in HTTP requests
     SNMS = 9
     IDHUB = 10
+    DNS = 11  # counted from the day on which the node answers DNS
+    RECURSIVE = 12  # resolved for others at other nodes; likewise
 
 
 @dataclass(frozen=True, slots=True)

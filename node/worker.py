@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import os
 import resource
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ from registry.api.v1.routes import UseCases, all_routes
 from registry.handle.administration import HandleAdministration
 from registry.profiles.sealing_old import seal_old_contacts
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle import http_post
 from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
@@ -236,8 +237,8 @@ def _place() -> Place:
 
 
 def _never_counted(settings: Settings) -> tuple[config.Network, ...]:
-    never = settings.counting.never
-    return tuple(network for network in never if not (settings.node.laboratory and network.is_loopback))
+    networks = [ipaddress.ip_network(text) for text in settings.counting.never if not text[0].isalpha()]
+    return tuple(network for network in networks if not (settings.node.laboratory and network.is_loopback))
 
 
 def _make_room_for(connections: int) -> None:

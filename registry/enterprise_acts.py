@@ -14,10 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from node.auth import Account
+from node.china_time import CHINA
 from node.database import Connection
 from node.errors import Conflict
 from node.journal import Act, Actor, record_act
-from node.national.messages import CHINA
 from node.sealing import Seal
 from registry import transitions
 from registry.enterprise_record import Enterprise, EnterpriseFacts, columns_of, locked_enterprise, reviewed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
+from node.china_time import CHINA
 from node.errors import Malformed
 from node.identifier import Identifier, Prefix
 
-CHINA = timezone(timedelta(hours=8))
 _LAST = 2**32
 """Seconds that a Handle value can bear."""
 

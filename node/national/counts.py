@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
 
+from node.china_time import CHINA
 from node.database import Pool, database_errors
-from node.national.messages import CHINA, DayCounts, ResolutionCount
+from node.national.messages import DayCounts, ResolutionCount
 from node.sql import statements_beside
 
 _SQL = statements_beside(__file__)

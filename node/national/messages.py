@@ -7,7 +7,7 @@ members it does not know. Times are RFC 3339 with an offset, days are days of UT
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -23,8 +23,6 @@ MOST_MESSAGES = 200
 """Messages of one delivery."""
 MOST_VERDICTS = 100
 """Verification results of one answer."""
-CHINA = timezone(timedelta(hours=8))
-"""Where a day of the counts begins and ends; mainland China keeps no summer time."""
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]

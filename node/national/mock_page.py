@@ -9,8 +9,8 @@ from typing import Any
 import jinja2
 import msgspec
 
+from node.china_time import CHINA
 from node.database import Pool
-from node.national.messages import CHINA
 from node.national.mock_faults import Faults
 from node.sql import statements_beside
 

@@ -11,10 +11,10 @@ import hashlib
 import hmac
 import re
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+
+from node.china_time import CHINA
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
-_CHINA = ZoneInfo("Asia/Shanghai")
 _DAY = timedelta(days=1)
 
 
@@ -38,7 +38,7 @@ def is_of_these_days(inner: str, presented: str, at: datetime) -> bool:
 
     ``presented`` has been through ``read_digest``.
     """
-    today = at.astimezone(_CHINA).date()
+    today = at.astimezone(CHINA).date()
     days = (today - _DAY, today, today + _DAY)
     right = [hmac.compare_digest(day_digest(inner, day), presented) for day in days]
     return any(right)

@@ -15,11 +15,11 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
+from node.china_time import CHINA
 from node.identifier import fold
 from registry.coding.check_digits import check_characters, fits
 from registry.coding.scope import EVERYBODY, Scope
 from registry.coding.segments import (
-    CHINA,
     KINDS,
     CheckCharacters,
     Choice,

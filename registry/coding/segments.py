@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from enum import StrEnum
 
+from node.china_time import CHINA
 from registry.coding.check_digits import Check
 from registry.mappings.transforms import Case
 
 # Rules are kept by enterprises of mainland China, which keeps no summer time.
-CHINA = timezone(timedelta(hours=8))
 
 UNMISTAKABLE = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Digits and capital letters without 0, 1, I and O, which are read for one another."""

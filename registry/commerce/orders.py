@@ -14,12 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from node.auth import Account, Action, require
+from node.china_time import CHINA
 from node.database import Connection, Pool, transaction
 from node.errors import Conflict, NotFound
 from node.journal import Act, Actor, PastAct, acts_of, record_act
 from node.sql import statements_beside
 from registry import transitions
-from registry.coding.segments import CHINA
 from registry.commerce.plans import PlanUnknown, plan_of
 from registry.commerce.pricing import Terms, read_terms
 from registry.commerce.usage import check_period

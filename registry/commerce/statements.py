@@ -17,11 +17,11 @@ from uuid import UUID
 import structlog
 
 from node.auth import Account, Action, require
+from node.china_time import CHINA
 from node.database import Connection, Pool, transaction
 from node.errors import Conflict, Malformed, NotFound
 from node.journal import Act, Actor, Interface, record_act
 from node.sql import statements_beside
-from registry.coding.segments import CHINA
 from registry.commerce.orders import Order, orders_in_force
 from registry.commerce.pricing import fee_for, lines_for
 from registry.commerce.usage import days_of_use, summed

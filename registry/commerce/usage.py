@@ -12,10 +12,10 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from node.auth import Account, Action, require
+from node.china_time import CHINA
 from node.database import Connection, Pool
 from node.errors import Malformed
 from node.sql import statements_beside
-from registry.coding.segments import CHINA
 from registry.commerce.pricing import Service
 from registry.store import reading
 

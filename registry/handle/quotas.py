@@ -6,13 +6,12 @@ until the commit, and what is refused counts nothing. A day is one in China.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from node.administration import DailyRequestLimit, RegistrationCountLimit
+from node.china_time import CHINA
 from node.database import Connection
 from registry.handle.policy import SQL, HandlePolicy
-
-_CHINA = timezone(timedelta(hours=8))  # Asia/Shanghai keeps no summer time
 
 
 def check_quotas(policy: HandlePolicy, at: datetime, *, registered: int) -> None:
@@ -20,7 +19,7 @@ def check_quotas(policy: HandlePolicy, at: datetime, *, registered: int) -> None
 
     Raises ``DailyRequestLimit``, ``RegistrationCountLimit``.
     """
-    today = at.astimezone(_CHINA).date()
+    today = at.astimezone(CHINA).date()
     requests = policy.requests if policy.request_day == today else 0
     _check_requests(requests + 1, policy.terms.daily_requests)
     if registered:
@@ -32,7 +31,7 @@ async def count_request(connection: Connection, policy: HandlePolicy, at: dateti
 
     A policy that was removed meanwhile counts nothing any more.
     """
-    day = at.astimezone(_CHINA).date()
+    day = at.astimezone(CHINA).date()
     row = await connection.fetchrow(SQL["count_handle_request"], policy.prefix_id, day, registered)
     if row is None:
         return

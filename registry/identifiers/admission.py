@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
+from node.china_time import CHINA
 from node.database import Connection
 from node.errors import TooMany
 from node.sql import statements_beside
 from registry.coding.definition import read_coding_rule
 from registry.coding.rule import CodingRule
-from registry.coding.segments import CHINA
 from registry.identifiers.outcome import NotAdmitted, Outcome, Signed
 from registry.mappings.mapping import SUFFIX
 from registry.prefix_grant import PrefixGrant

@@ -15,10 +15,10 @@ from uuid import UUID
 
 import structlog
 
+from node.china_time import CHINA
 from node.database import Connection, Pool, transaction
 from node.errors import NodeError
 from node.national.leadership import pause
-from node.national.messages import CHINA
 from node.sql import statements_beside
 from registry.notifications import notify
 from registry.profiles.profile import profile_of

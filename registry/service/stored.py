@@ -13,10 +13,10 @@ from uuid import UUID
 import msgspec
 
 from node.auth import Role
+from node.china_time import CHINA
 from node.database import Connection
 from node.errors import NotFound, TooMany
 from node.journal import Act, Actor, record_act
-from node.national.messages import CHINA
 from node.sealing import Seal
 from node.sql import statements_beside
 from registry.store import time_ordered_id

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from node.administration import Identity
 from node.errors import NodeError
 from node.journal import Interface
+from node.resolutions import Outcome
 from resolver.answer import Entry, Key
-from resolver.counting import Outcome
 from resolver.handle.bodies import encode_error
 from resolver.handle.codes import Flag, ResponseCode, response_code_of
 from resolver.handle.conversation import Conversation, Transport

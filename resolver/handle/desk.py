@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from node import __version__
 from node.administration import Administration, InvalidAdministrator, OperationUnsupported, ProofNeeded
 from node.errors import Malformed, NodeError
+from node.resolutions import Outcome
 from node.site import PROTOCOL_VERSION, OwnSite
 from resolver.answer import Entry, Key, NotResponsible
 from resolver.chain import Resolver
-from resolver.counting import Outcome
 from resolver.handle import administering, listing, resolving, site_info, status, verifying
 from resolver.handle.asked import Asked, Told
 from resolver.handle.bodies import decode_resolve, encode_error

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from node.journal import Interface
 from resolver import metrics
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.bodies import encode_error
 from resolver.handle.codes import ResponseCode
 from resolver.handle.conversation import Conversation, Transport

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from resolver.counting import Outcome
+from node.resolutions import Outcome
 from resolver.handle.conversation import Conversation, Place, Transport
 from resolver.handle.desk import Desk, Reply
 from resolver.handle.envelope import (

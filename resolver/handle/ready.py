@@ -8,10 +8,10 @@ that not everybody may read) never comes here: the desk gives such replies no st
 
 from __future__ import annotations
 
+from node.resolutions import Outcome
 from resolver import metrics
 from resolver.answer import Entry, Key
 from resolver.chain import Resolver
-from resolver.counting import Outcome
 from resolver.handle.desk import Reply
 from resolver.handle.envelope import DATAGRAM, ENVELOPE_BYTES
 from resolver.handle.fragments import datagrams

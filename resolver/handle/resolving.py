@@ -15,9 +15,9 @@ from node.administration import Administration, NotPermitted, ReadValues
 from node.errors import Internal, Unavailable
 from node.identifier import Identifier
 from node.record import ADMIN_READ, PUBLIC_READ, Record, encode_values, select
+from node.resolutions import Outcome
 from resolver.answer import Absence, Entry, Found, NotResponsible, Referral
 from resolver.chain import Resolver
-from resolver.counting import Outcome
 from resolver.handle import bodies
 from resolver.handle.asked import Asked, Told
 from resolver.handle.bodies import ResolveRequest, encode_error, encode_found

@@ -17,7 +17,7 @@ from node.http_server import Bounds
 from node.site import OwnSite
 from resolver import metrics
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.computing import Computing
 from resolver.handle.conversation import Conversation, Place, Transport
 from resolver.handle.desk import Desk, Reply

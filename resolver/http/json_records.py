@@ -17,7 +17,7 @@ from node.journal import Interface
 from node.record import ADMIN_READ, PUBLIC_READ, select
 from resolver.answer import NotResponsible
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.http.asking import Dress, Question, question_of, spelling
 from resolver.http.callers import Callers
 from resolver.http.json_api import json_response

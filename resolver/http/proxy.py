@@ -18,7 +18,7 @@ from node.record import Record, select
 from resolver.aliases import ALIAS, AliasAimless, follow_aliases
 from resolver.answer import Found, NotResponsible, RecordDamaged, ResolverAway
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.http import locations, showurls
 from resolver.http.asking import Dress, InvalidQuery, question_of
 from resolver.http.caching import kept_for

@@ -11,7 +11,7 @@ from aiohttp import web
 from node.administration import Administration
 from node.site import OwnSite
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.proofs import Proofs
 from resolver.http import proxy
 from resolver.http.callers import Callers

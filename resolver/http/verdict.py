@@ -9,10 +9,11 @@ from aiohttp import web
 from node.errors import Malformed, NodeError, NotFound
 from node.identifier import Identifier
 from node.journal import Interface
+from node.resolutions import Outcome
 from node.web import SOURCE
 from resolver.answer import Absence, Found, NotResponsible, RecordDamaged, Referral, ResolverAway
 from resolver.chain import Resolver
-from resolver.counting import Outcome, ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.codes import ResponseCode, response_code_of
 from resolver.http.asking import Question, question_of, spelling
 from resolver.http.handle_json import http_status

@@ -9,8 +9,9 @@ import pytest
 
 from node.database import DatabaseAway, Pool, open_pool
 from node.journal import Interface
-from resolver import counting
-from resolver.counting import Outcome, ResolutionCounter
+from node.resolutions import Outcome
+from resolver.counting import counter as counting
+from resolver.counting.counter import ResolutionCounter
 from tests.support.shelf import Front, Shelf
 
 MINUTE = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)

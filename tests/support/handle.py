@@ -24,7 +24,7 @@ from node.record import Record
 from node.worker import guard_limits
 from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.bodies import ResolveRequest, decode_found, encode_resolve
 from resolver.handle.codes import OpCode
 from resolver.handle.conversation import Place

@@ -49,7 +49,7 @@ from registry.onboarding import Onboarding
 from registry.templates.categories import Categories
 from registry.templates.stored import StoredTemplate
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle import http_post
 from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place

@@ -22,7 +22,7 @@ from node.site import Ports, own_site
 from node.web import WebSettings, make_app
 from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.computing import Computing
 from resolver.handle.proofs import Proofs
 from resolver.http.routes import HandleDesk, add_routes

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from node.auth import Account
+from node.china_time import CHINA
 from registry.api.compatible import Asked
 from registry.api.idhub.status import IdhubRefusal, Status, parameter_error
 
-CHINA = timezone(timedelta(hours=8))
 MOST_ON_A_PAGE = 1000
 _MOST_PAGES = 1_000_000
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from node.china_time import CHINA
 from registry.api.compatible import FieldUnreadable
 
-CHINA = ZoneInfo("Asia/Shanghai")
 MOST_OF_A_PAGE = 500
 _TIME = "%Y-%m-%d %H:%M:%S"
 _LAST_PAGE = 1_000_000

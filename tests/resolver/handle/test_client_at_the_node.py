@@ -20,7 +20,7 @@ from node.http_server import Bounds
 from node.record import ADMIN_READ, ADMIN_WRITE, Record, Value
 from node.site_key import public_key_data
 from registry.handle.administration import HandleAdministration
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.conversation import Place
 from resolver.handle.guard import GuardLimits
 from resolver.handle.ports import bind

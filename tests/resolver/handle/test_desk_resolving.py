@@ -14,7 +14,7 @@ from node.database import Pool, open_pool
 from node.handle_data import decode_site
 from node.migrate import migrate
 from node.record import Value, decode_values
-from resolver.counting import Outcome
+from node.resolutions import Outcome
 from resolver.handle import bodies
 from resolver.handle.codes import Flag, OpCode, ResponseCode
 from resolver.handle.conversation import Transport

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 from node.handle_data import RsaPublicKey, decode_public_key, decode_site
-from resolver.counting import Outcome
+from node.resolutions import Outcome
 from resolver.handle import bodies
 from resolver.handle.codes import Flag, OpCode, ResponseCode
 from resolver.handle.credential import decode_credential, encode_credential

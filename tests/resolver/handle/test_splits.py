@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from loadtest.fuzz_handle import PREFIX, seeds
 from node.database import Pool
 from node.http_server import Bounds
-from resolver.counting import ResolutionCounter
+from resolver.counting.counter import ResolutionCounter
 from resolver.handle.codes import OpCode
 from resolver.handle.conversation import Transport
 from resolver.handle.envelope import ENVELOPE_BYTES, HEADER_BYTES, decode_envelope

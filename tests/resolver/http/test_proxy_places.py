@@ -16,7 +16,7 @@ from yarl import URL
 from node.identifier import Prefix
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import Value, encode_values
-from resolver.counting import Outcome
+from node.resolutions import Outcome
 from tests.support.dom import ENGLISH, dom
 from tests.support.shelf import AT, Front, Shelf, values
 

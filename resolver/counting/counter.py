@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Self
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from prometheus_client import Counter
 from node.client_address import KnownNetworks, Network
 from node.database import DatabaseAway, Pool, transaction
 from node.journal import Interface
+from node.resolutions import Outcome
 from resolver import metrics
 from resolver.local import SQL
 
@@ -31,18 +31,6 @@ _OUTCOME_BITS = 8
 _OUTCOMES = (1 << _OUTCOME_BITS) - 1
 _KEYS = 200_000  # totals kept at once; above, the prefix of a resolution is given up, the resolution is not
 _SETTLED_MINUTES = 10  # a written total is kept as long: the clock may step back into its minute
-
-
-class Outcome(IntEnum):
-    """How a resolution ended; numbers are stored and never reused."""
-
-    HIT = 1
-    STALE_HIT = 2
-    MISSING = 3  # no such identifier, no such value, or a prefix that is not ours
-    DENIED = 4  # the prefix is suspended
-    ERROR = 5  # the database was away
-    REVALIDATED = 6  # HTTP 304: the client's copy is still right
-    REFERRED = 7  # its prefix is delegated: the answer says where to ask
 
 
 _Key = tuple[int, str, int]  # minutes since 1970, prefix, interface and outcome as one number: enums hash slowly
