@@ -44,6 +44,15 @@ def _texts(value: object) -> object:
     return tuple(text.strip() for text in value.split(",") if text.strip()) if isinstance(value, str) else value
 
 
+def _never_counts(text: str) -> str:
+    kind, colon, name = text.partition(":")
+    if colon and kind in ("account", "handle"):
+        if not name:
+            raise ValueError(f"{text!r} names nobody")
+        return text
+    return str(ipaddress.ip_network(text))
+
+
 def _prefix(text: str) -> str:
     try:
         Prefix.parse(text)
@@ -55,6 +64,8 @@ def _prefix(text: str) -> str:
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Share = Annotated[float, Field(gt=0, le=1)]
+NeverCounts = Annotated[str, AfterValidator(_never_counts)]
 DatabaseUrl = Annotated[str, Field(pattern="^postgres(ql)?://")]
 
 
@@ -257,11 +268,39 @@ class NationalSettings(_Group):
 
 
 class CountingSettings(_Group):
-    never: Networks = Field(
-        (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
-        description="networks whose resolutions never count; a laboratory node counts loopback",
+    never: Annotated[tuple[NeverCounts, ...], BeforeValidator(_texts)] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="whose resolutions never count: networks, account:NAME, handle:IDENTITY",
     )
-    flush_seconds: Seconds = Field(2, description="time between writes of the counters")
+    flush_seconds: Seconds = Field(2, description="time between writes of the counters to the database")
+    directory: Path | None = Field(
+        None, description="folder of counters and event files; by default beside the embedded database"
+    )
+    evidence_days: int = Field(400, ge=180, le=36_500, description="days for which sealed event files are kept")
+    minute_days: int = Field(400, ge=35, le=36_500, description="days for which counts by the minute are kept")
+    client_addresses: Literal["hashed", "kept"] = Field(
+        "hashed", description="what event files say of clients: keyed hashes, or addresses too"
+    )
+
+
+class FlagSettings(_Group):
+    """What makes resolutions conspicuous; the reasons stand in docs/counting.md."""
+
+    least: int = Field(1000, ge=1, description="valid resolutions of a day below which shares say nothing")
+    source_share: Share = Field(0.2, description="share of a day that one source network (/24, /56) may have")
+    walk_steps: int = Field(50, ge=3, description="identifiers in numeric order that one client asks one by one")
+    metronome_resolutions: int = Field(50, ge=3, description="resolutions of a client in an hour that make a rhythm")
+    metronome_variation: Share = Field(0.1, description="variation of their distances below which it is a machine")
+    concentration_identifiers: Share = Field(0.01, description="the most asked part of a prefix's identifiers …")
+    concentration_share: Share = Field(0.9, description="… and the share of its resolutions that is too much for it")
+    burst_per_minute: int = Field(300, ge=1, description="resolutions of one prefix in a minute that are a burst …")
+    burst_sources: int = Field(3, ge=1, description="… unless they come from more source networks than these")
+    bots: Networks = Field((), description="networks of known bots, beside those known by User-Agent")
+
+
+class AcceptanceSettings(_Group):
+    profile: str = Field("ningbo", description="the profile of acceptance criteria shown when none is named")
+    profiles: Path | None = Field(None, description="folder of profiles of your own, beside those that ship")
 
 
 class LogSettings(_Group):
@@ -300,6 +339,8 @@ class Settings(BaseSettings):
     bulk: BulkSettings = BulkSettings()
     national: NationalSettings = NationalSettings()
     counting: CountingSettings = CountingSettings()
+    flags: FlagSettings = FlagSettings()
+    acceptance: AcceptanceSettings = AcceptanceSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
