@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from node.auth import Account
-from node.china_time import CHINA
+from node.china_time import day_of
 from node.database import Connection
 from node.errors import Conflict
 from node.journal import Act, Actor, record_act
@@ -175,7 +175,7 @@ async def move_enterprise(
 
 def _check(facts: EnterpriseFacts, profile: Profile, personal: Personal, at: datetime) -> None:
     facts.check()
-    check_profile(facts.division_code, facts.industry_code, profile, personal, at.astimezone(CHINA).date())
+    check_profile(facts.division_code, facts.industry_code, profile, personal, day_of(at))
 
 
 async def _write(connection: Connection, after: Enterprise) -> None:

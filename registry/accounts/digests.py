@@ -12,7 +12,7 @@ import hmac
 import re
 from datetime import date, datetime, timedelta
 
-from node.china_time import CHINA
+from node.china_time import day_of
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 _DAY = timedelta(days=1)
@@ -38,7 +38,7 @@ def is_of_these_days(inner: str, presented: str, at: datetime) -> bool:
 
     ``presented`` has been through ``read_digest``.
     """
-    today = at.astimezone(CHINA).date()
+    today = day_of(at)
     days = (today - _DAY, today, today + _DAY)
     right = [hmac.compare_digest(day_digest(inner, day), presented) for day in days]
     return any(right)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
-from node.china_time import CHINA
+from node.china_time import day_of
 from node.identifier import fold
 from registry.coding.check_digits import check_characters, fits
 from registry.coding.scope import EVERYBODY, Scope
@@ -105,7 +105,7 @@ def _part(segment: Segment, at: datetime, rng: Random) -> str | _Part:
             return text
         case Date(form, name):
             if name is None:
-                return _date_text(form, at.astimezone(CHINA).date())
+                return _date_text(form, day_of(at))
             return lambda _, values, __: _date_text(form, _day_of(name, values))
         case Value():
             return lambda _, values, __: _value_text(segment, values)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from node.china_time import CHINA
+from node.china_time import day_of
 from registry.coding.check_digits import Check
 from registry.mappings.transforms import Case
 
@@ -70,7 +70,7 @@ class Period(StrEnum):
 
     def of(self, at: datetime) -> str:
         """The period that a moment lies in, as its counter is named: '', 2026, 2026-11 or 2026-11-21."""
-        day = at.astimezone(CHINA).date().isoformat()
+        day = day_of(at).isoformat()
         return {Period.NONE: "", Period.YEAR: day[:4], Period.MONTH: day[:7], Period.DAY: day}[self]
 
 

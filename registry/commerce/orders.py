@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from node.auth import Account, Action, require
-from node.china_time import CHINA
+from node.china_time import day_of
 from node.database import Connection, Pool, transaction
 from node.errors import Conflict, NotFound
 from node.journal import Act, Actor, PastAct, acts_of, record_act
@@ -155,7 +155,7 @@ class Orders:
         async with transaction(self._pool) as connection:
             before = await _locked(connection, account, Verb.END, plan_order_id)
             state = transitions.step(ORDER, Verb.END, before.state, reason)
-            yesterday = self._clock().astimezone(CHINA).date() - timedelta(days=1)
+            yesterday = day_of(self._clock()) - timedelta(days=1)
             if not max(before.begins_on, yesterday) <= last_day <= before.ends_on:
                 raise OrderDaysUnfit(
                     "the last day lies between yesterday and the last day of the order",
@@ -215,7 +215,7 @@ async def orders_in_force(connection: Connection, enterprise_id: UUID, first: da
 
 
 def _check_begin(begins_on: date, ends_on: date, at: datetime) -> None:
-    if begins_on < at.astimezone(CHINA).date().replace(day=1):
+    if begins_on < day_of(at).replace(day=1):
         detail = "an order begins in this month at the earliest"
         raise OrderDaysUnfit(detail, begins_on=str(begins_on), ends_on=str(ends_on))
 

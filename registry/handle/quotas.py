@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from node.administration import DailyRequestLimit, RegistrationCountLimit
-from node.china_time import CHINA
+from node.china_time import day_of
 from node.database import Connection
 from registry.handle.policy import SQL, HandlePolicy
 
@@ -19,7 +19,7 @@ def check_quotas(policy: HandlePolicy, at: datetime, *, registered: int) -> None
 
     Raises ``DailyRequestLimit``, ``RegistrationCountLimit``.
     """
-    today = at.astimezone(CHINA).date()
+    today = day_of(at)
     requests = policy.requests if policy.request_day == today else 0
     _check_requests(requests + 1, policy.terms.daily_requests)
     if registered:
@@ -31,7 +31,7 @@ async def count_request(connection: Connection, policy: HandlePolicy, at: dateti
 
     A policy that was removed meanwhile counts nothing any more.
     """
-    day = at.astimezone(CHINA).date()
+    day = day_of(at)
     row = await connection.fetchrow(SQL["count_handle_request"], policy.prefix_id, day, registered)
     if row is None:
         return

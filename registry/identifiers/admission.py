@@ -10,10 +10,10 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 
-from node.china_time import CHINA
+from node.china_time import day_of
 from node.database import Connection
 from node.errors import TooMany
 from node.sql import statements_beside
@@ -119,11 +119,6 @@ async def count_registrations(connection: Connection, grant: PrefixGrant, at: da
     if outcome.registered:
         fresh = outcome.registered - len(outcome.revived)
         await connection.execute(SQL["count_registrations"], grant.prefix_id, fresh, day_of(at), outcome.registered)
-
-
-def day_of(at: datetime) -> date:
-    """The day of a moment in China, by which quotas count."""
-    return at.astimezone(CHINA).date()
 
 
 @lru_cache(maxsize=256)

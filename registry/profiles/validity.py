@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from node.china_time import CHINA
+from node.china_time import CHINA, day_of
 from node.database import Connection, Pool, transaction
 from node.errors import NodeError
 from node.national.leadership import pause
@@ -50,7 +50,7 @@ async def remind_daily(
 
 async def give_reminders(pool: Pool, at: datetime, days_before: Sequence[int]) -> int:
     """Give every reminder that is due and was not given; how many. Raises ``DatabaseAway``."""
-    today = at.astimezone(CHINA).date()
+    today = day_of(at)
     last = today + timedelta(days=max(days_before, default=0))
     given, after = 0, _FIRST
     while True:
