@@ -13,13 +13,23 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from node.config_fields import (
+    DatabaseUrl,
+    Group,
+    Networks,
+    NeverCounts,
+    Port,
+    PrefixText,
+    Seconds,
+    Share,
+    Texts,
+    texts_of,
+)
 from node.errors import Malformed
-from node.identifier import InvalidPrefix, Prefix
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PREFIX = "BIAOSHI_"
 # Names that are no settings: a client's token, the mock national node's key, the supervisor's link, a worker's place.
 OTHER_VARIABLES = frozenset(
@@ -33,63 +43,21 @@ OTHER_VARIABLES = frozenset(
 )
 
 
-def _networks(value: object) -> object:
-    texts = [text for text in value.split(",") if text.strip()] if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple):
-        return value
-    return tuple(ipaddress.ip_network(text.strip() if isinstance(text, str) else text) for text in texts)
-
-
-def _texts(value: object) -> object:
-    return tuple(text.strip() for text in value.split(",") if text.strip()) if isinstance(value, str) else value
-
-
-def _never_counts(text: str) -> str:
-    kind, colon, name = text.partition(":")
-    if colon and kind in ("account", "handle"):
-        if not name:
-            raise ValueError(f"{text!r} names nobody")
-        return text
-    return str(ipaddress.ip_network(text))
-
-
-def _prefix(text: str) -> str:
-    try:
-        Prefix.parse(text)
-    except InvalidPrefix as error:
-        raise ValueError(error.detail) from None
-    return text
-
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
-Share = Annotated[float, Field(gt=0, le=1)]
-NeverCounts = Annotated[str, AfterValidator(_never_counts)]
-DatabaseUrl = Annotated[str, Field(pattern="^postgres(ql)?://")]
-
-
 class InvalidSettings(Malformed):
     title_zh = "配置有误"
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NodeSettings(_Group):
+class NodeSettings(Group):
     name: str = Field("biaoshi", description="the node's name in answers, logs and upward messages")
-    prefix: Annotated[str, AfterValidator(_prefix)] = Field(
-        "88.101", description="the prefix the national node delegated to this node"
-    )
+    prefix: PrefixText = Field("88.101", description="the prefix the national node delegated to this node")
     laboratory: bool = Field(False, description="count loopback, mark everything 实验数据; for ever")
     workers: int = Field(2, ge=1, le=256, description="worker processes; one per core is a good start")
 
 
-class HttpSettings(_Group):
+class HttpSettings(Group):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 or :: for the public")
     port: Port = Field(8000, description="HTTP port")
-    extra_ports: Annotated[tuple[Port, ...], BeforeValidator(_texts)] = Field(
+    extra_ports: Annotated[tuple[Port, ...], BeforeValidator(texts_of)] = Field(
         (), description="more HTTP ports, such as 3000 for clients of an enterprise node"
     )
     header_seconds: Seconds = Field(30, description="a connection's time to its first complete request head")
@@ -105,7 +73,7 @@ class HttpSettings(_Group):
     )
 
 
-class HttpsSettings(_Group):
+class HttpsSettings(Group):
     enabled: bool = Field(True, description="answer HTTPS beside HTTP")
     port: Port = Field(8443, description="HTTPS port")
     certificate: Path | None = Field(
@@ -120,11 +88,11 @@ class HttpsSettings(_Group):
         return self
 
 
-class HandleSettings(_Group):
+class HandleSettings(Group):
     enabled: bool = Field(True, description="speak the native Handle protocol")
     port: Port = Field(2641, description="port of the Handle protocol, TCP and UDP, on the host of HTTP")
     udp: bool = Field(True, description="answer by UDP too")
-    public_addresses: Annotated[tuple[str, ...], BeforeValidator(_texts)] = Field(
+    public_addresses: Texts = Field(
         ("127.0.0.1",), description="IPv4 and IPv6 addresses of this node as its HS_SITE names them"
     )
     site_serial: int = Field(1, ge=0, le=65_534, description="raised whenever addresses, ports or the key change")
@@ -153,7 +121,7 @@ class HandleSettings(_Group):
     )
 
 
-class DatabaseSettings(_Group):
+class DatabaseSettings(Group):
     url: DatabaseUrl | None = Field(
         None, repr=False, description="PostgreSQL 15 or newer; without it the embedded one is used"
     )
@@ -165,7 +133,7 @@ class DatabaseSettings(_Group):
     seconds: Seconds = Field(10, description="deadline of an ordinary statement")
 
 
-class ResolverSettings(_Group):
+class ResolverSettings(Group):
     cache_entries: int = Field(200_000, ge=1000, description="answers kept per worker")
     missing_entries: int = Field(50_000, ge=100, description="not-found answers kept per worker")
     missing_seconds: Seconds = Field(10, description="how long a not-found answer is kept")
@@ -173,7 +141,7 @@ class ResolverSettings(_Group):
     lookup_seconds: Seconds = Field(2, description="deadline of one look-up")
 
 
-class RegistrySettings(_Group):
+class RegistrySettings(Group):
     token_hours: float = Field(24, gt=0, le=8760, description="life of a token unless it asks for less")
     enable_verified: bool = Field(True, description="a prefix the national node verified is enabled at once")
     chunk_rows: int = Field(5_000, ge=10, le=50_000, description="rows of a bulk registration per transaction")
@@ -182,12 +150,12 @@ class RegistrySettings(_Group):
     route_networks: Networks = Field(
         (), description="networks, besides the public internet, where self-hosted routes may be tried out"
     )
-    reminder_days: Annotated[tuple[Annotated[int, Field(ge=0, le=3650)], ...], BeforeValidator(_texts)] = Field(
+    reminder_days: Annotated[tuple[Annotated[int, Field(ge=0, le=3650)], ...], BeforeValidator(texts_of)] = Field(
         (90, 30, 7, 0), description="days before the end of a certificate or licence at which to remind"
     )
 
 
-class FilesSettings(_Group):
+class FilesSettings(Group):
     file_bytes: int = Field(50 << 20, ge=1, le=256 << 20, description="largest file that attributes can name")
     enterprise_bytes: int = Field(2 << 30, ge=1, description="room for all files of one enterprise")
     attachment_image_bytes: int = Field(1 << 20, ge=1, description="largest image of a certificate")
@@ -195,7 +163,7 @@ class FilesSettings(_Group):
     store: Literal["database", "s3"] = Field("database", description="where contents are kept")
 
 
-class S3Settings(_Group):
+class S3Settings(Group):
     url: Annotated[str, Field(pattern="^https?://")] | None = Field(None, description="address of the store")
     bucket: str = Field("biaoshi", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="bucket")
     region: str = Field("us-east-1", description="region that requests are signed for")
@@ -203,18 +171,18 @@ class S3Settings(_Group):
     secret_key: str = Field("", repr=False, description="SecretKey of the store")
 
 
-class SecuritySettings(_Group):
+class SecuritySettings(Group):
     seal_key_file: Path | None = Field(
         None, description="the key of personal data; without it one is made at the first start, beside the node's own"
     )
 
 
-class FilingSettings(_Group):
+class FilingSettings(Group):
     per_minute: float = Field(60, gt=0, description="questions a minute for one network (/24, /56) and worker")
     burst: int = Field(30, ge=1, description="questions at once, saved up")
 
 
-class SnmsSettings(_Group):
+class SnmsSettings(Group):
     enabled: bool = Field(True, description="answer the SNMS interface: /identity, /identityv2, /snms/api")
     digest_login: bool = Field(False, description="accept the ciphered login /identity/token/v1 (can be replayed)")
     registrar_name: str = Field(
@@ -222,20 +190,20 @@ class SnmsSettings(_Group):
     )
 
 
-class IdhubSettings(_Group):
+class IdhubSettings(Group):
     enabled: bool = Field(True, description="answer the IDHub interface: /api/v1/doip, /api/v1/open")
     verify_by_get: bool = Field(False, description="accept a GET with a body at verify-response")
 
 
-class ReviewSettings(_Group):
+class ReviewSettings(Group):
     four_eyes: bool = Field(False, description="two reviewers have to approve; returning and rejecting take one")
     claim_minutes: float = Field(30, gt=0, le=1440, description="how long a claimed review is reserved")
-    verifiers: Annotated[tuple[Literal["form"], ...], BeforeValidator(_texts)] = Field(
+    verifiers: Annotated[tuple[Literal["form"], ...], BeforeValidator(texts_of)] = Field(
         ("form",), description="what a reviewer's check asks, in this order"
     )
 
 
-class ServiceSettings(_Group):
+class ServiceSettings(Group):
     request_days: int = Field(10, ge=1, le=365, description="days in which a service request has to be answered")
     complaint_days: int = Field(15, ge=1, le=365, description="days in which a complaint has to be answered")
     complaints_per_minute: float = Field(
@@ -244,7 +212,7 @@ class ServiceSettings(_Group):
     open_complaints: int = Field(10_000, ge=1, description="most unanswered complaints of people without an account")
 
 
-class BulkSettings(_Group):
+class BulkSettings(Group):
     undo_hours: float = Field(72, ge=0, le=8760, description="how long after its end a batch can be undone")
     watchers: int = Field(64, ge=1, le=4096, description="event streams of batches per worker")
     ratio: int = Field(100, ge=2, description="most that a packed body may grow to, by what was sent")
@@ -256,7 +224,7 @@ class BulkSettings(_Group):
     child_seconds: int = Field(120, ge=1, le=86_400, description="CPU time of that process")
 
 
-class NationalSettings(_Group):
+class NationalSettings(Group):
     url: Annotated[str, Field(pattern="^https?://")] | None = Field(
         None, description="the national top-level node's interface; none: reports wait"
     )
@@ -267,8 +235,8 @@ class NationalSettings(_Group):
     deadline_seconds: Seconds = Field(10, description="deadline of one delivery")
 
 
-class CountingSettings(_Group):
-    never: Annotated[tuple[NeverCounts, ...], BeforeValidator(_texts)] = Field(
+class CountingSettings(Group):
+    never: Annotated[tuple[NeverCounts, ...], BeforeValidator(texts_of)] = Field(
         ("127.0.0.0/8", "::1/128"),
         description="whose resolutions never count: networks, account:NAME, handle:IDENTITY",
     )
@@ -283,7 +251,7 @@ class CountingSettings(_Group):
     )
 
 
-class FlagSettings(_Group):
+class FlagSettings(Group):
     """What makes resolutions conspicuous; the reasons stand in docs/counting.md."""
 
     least: int = Field(1000, ge=1, description="valid resolutions of a day below which shares say nothing")
@@ -298,12 +266,12 @@ class FlagSettings(_Group):
     bots: Networks = Field((), description="networks of known bots, beside those known by User-Agent")
 
 
-class AcceptanceSettings(_Group):
+class AcceptanceSettings(Group):
     profile: str = Field("ningbo", description="the profile of acceptance criteria shown when none is named")
     profiles: Path | None = Field(None, description="folder of profiles of your own, beside those that ship")
 
 
-class LogSettings(_Group):
+class LogSettings(Group):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe event logged")
     requests: bool = Field(True, description="one line per request")
 
