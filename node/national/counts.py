@@ -1,4 +1,4 @@
-"""What there is to say about yesterday and today: registrations and resolutions, by days of UTC+8.
+"""What there is to say about yesterday and today: registrations and resolutions, by days of China, as summed up.
 
 Each statement is the whole day so far and replaces the one before it, so it needs no outbox: one that is lost
 is made good by the next. Yesterday is stated as long as it is yesterday, for what was counted around midnight.
@@ -7,9 +7,9 @@ is made good by the next. Yesterday is stated as long as it is yesterday, for wh
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
-from node.china_time import CHINA
+from node.china_time import day_of
 from node.database import Pool, database_errors
 from node.national.messages import DayCounts, ResolutionCount
 from node.sql import statements_beside
@@ -21,12 +21,11 @@ _CHANGES = ("registered", "updated", "deleted", "suspended", "resumed")
 
 async def days_so_far(pool: Pool, at: datetime) -> list[DayCounts]:
     """The counts of yesterday and today as of ``at``. Raises ``DatabaseAway``."""
-    today = at.astimezone(CHINA).date()
+    today = day_of(at)
     yesterday = today - timedelta(days=1)
-    begin, end = _midnight(yesterday), _midnight(today + timedelta(days=1))
     with database_errors():
-        registered = await pool.fetch(_SQL["registrations_by_day"], begin, end, timeout=_SECONDS)
-        resolved = await pool.fetch(_SQL["resolutions_by_day"], begin, end, timeout=_SECONDS)
+        registered = await pool.fetch(_SQL["registrations_by_day"], yesterday, today, timeout=_SECONDS)
+        resolved = await pool.fetch(_SQL["resolutions_by_day"], yesterday, today, timeout=_SECONDS)
     registrations = {row["day"]: row for row in registered}
     resolutions: defaultdict[date, list[ResolutionCount]] = defaultdict(list)
     for row in resolved:
@@ -41,7 +40,3 @@ async def days_so_far(pool: Pool, at: datetime) -> list[DayCounts]:
         )
         for day in (yesterday, today)
     ]
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), CHINA)

@@ -51,22 +51,18 @@ SELECT count(*) FROM outbox WHERE delivered_at IS NULL
 SELECT node_id, laboratory FROM node_state
 
 -- name: registrations_by_day
--- Days of UTC+8 from the summaries that the registry reports with every transaction; old ones know no suspension.
-SELECT (created_at AT TIME ZONE INTERVAL '08:00')::date AS day,
-       sum((body->>'registered')::bigint)::bigint AS registered,
-       sum((body->>'updated')::bigint)::bigint AS updated,
-       sum((body->>'deleted')::bigint)::bigint AS deleted,
-       sum(coalesce((body->>'suspended')::bigint, 0))::bigint AS suspended,
-       sum(coalesce((body->>'resumed')::bigint, 0))::bigint AS resumed
-FROM outbox
-WHERE kind = 'registration.summary' AND created_at >= $1 AND created_at < $2
-GROUP BY 1
+-- Days of China as they are tallied, the first and the last included.
+SELECT day, sum(registered)::bigint AS registered, sum(updated)::bigint AS updated, sum(deleted)::bigint AS deleted,
+       sum(suspended)::bigint AS suspended, sum(resumed)::bigint AS resumed
+FROM registration_by_day
+WHERE day BETWEEN $1 AND $2
+GROUP BY day
 
 -- name: resolutions_by_day
--- Days of UTC+8, whatever process counted.
-SELECT (minute AT TIME ZONE INTERVAL '08:00')::date AS day, interface, outcome, sum(resolutions)::bigint AS resolutions
-FROM resolution_count
-WHERE minute >= $1 AND minute < $2
+-- Days of China as they are summed up, the first and the last included, whatever process counted.
+SELECT day, interface, outcome, sum(resolutions)::bigint AS resolutions
+FROM resolution_day
+WHERE day BETWEEN $1 AND $2 AND resolutions > 0
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3
 

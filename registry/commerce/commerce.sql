@@ -26,24 +26,20 @@ UPDATE prefix SET limited = $2 WHERE prefix_id = $1
 -- Usage ---------------------------------------------------------------------------------------------
 
 -- name: registrations_of_enterprise
--- Days of UTC+8 from the summaries of every transaction under the prefixes that the enterprise holds now.
-SELECT (created_at AT TIME ZONE INTERVAL '08:00')::date AS day,
-       sum((body->>'registered')::bigint)::bigint AS registrations,
-       sum((body->>'updated')::bigint)::bigint AS changes,
-       sum((body->>'deleted')::bigint)::bigint AS deletions
-FROM outbox
-WHERE kind = 'registration.summary' AND created_at >= $2 AND created_at < $3
-      AND body->>'prefix' IN (SELECT prefix FROM prefix WHERE enterprise_id = $1
-                              AND state NOT IN ('rejected', 'refused'))
-GROUP BY 1
+-- Days of China, the first and the last included, as they are tallied under the prefixes that the enterprise holds now.
+SELECT day, sum(registered)::bigint AS registrations, sum(updated)::bigint AS changes, sum(deleted)::bigint AS deletions
+FROM registration_by_day
+WHERE day BETWEEN $2 AND $3 AND prefix_id IN (SELECT prefix_id FROM prefix WHERE enterprise_id = $1)
+GROUP BY day
 
 -- name: resolutions_of_enterprise
--- Days of UTC+8; answered resolutions: hits (1), stale ones (2), confirmed copies (6).
-SELECT (minute AT TIME ZONE INTERVAL '08:00')::date AS day, sum(resolutions)::bigint AS resolutions
-FROM resolution_count
-WHERE minute >= $2 AND minute < $3 AND outcome IN (1, 2, 6)
+-- Days of China as they are summed up, the first and the last included; answered resolutions: hits (1), stale ones (2),
+-- confirmed copies (6).
+SELECT day, sum(resolutions)::bigint AS resolutions
+FROM resolution_day
+WHERE day BETWEEN $2 AND $3 AND outcome IN (1, 2, 6)
       AND prefix IN (SELECT prefix FROM prefix WHERE enterprise_id = $1 AND state NOT IN ('rejected', 'refused'))
-GROUP BY 1
+GROUP BY day
 
 -- Fee plans -----------------------------------------------------------------------------------------
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from node.auth import Account, Action, require
-from node.china_time import CHINA
 from node.database import Connection, Pool
 from node.errors import Malformed
 from node.sql import statements_beside
@@ -69,11 +68,10 @@ def check_period(first: date, last: date) -> None:
 
 async def days_of_use(connection: Connection, enterprise_id: UUID, first: date, last: date) -> list[DayOfUse]:
     """Every day from the first to the last, both included."""
-    begin, end = _midnight(first), _midnight(last + timedelta(days=1))
     registered = await connection.fetch(
-        SQL["registrations_of_enterprise"], enterprise_id, begin, end, timeout=_SECONDS
+        SQL["registrations_of_enterprise"], enterprise_id, first, last, timeout=_SECONDS
     )
-    resolved = await connection.fetch(SQL["resolutions_of_enterprise"], enterprise_id, begin, end, timeout=_SECONDS)
+    resolved = await connection.fetch(SQL["resolutions_of_enterprise"], enterprise_id, first, last, timeout=_SECONDS)
     changes = {row["day"]: row for row in registered}
     resolutions = {row["day"]: row["resolutions"] for row in resolved}
     days = []
@@ -91,7 +89,3 @@ def summed(days: Iterable[DayOfUse]) -> dict[Service, int]:
 
 
 _CHANGES = ("registrations", "changes", "deletions")
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), CHINA)

@@ -8,7 +8,7 @@ is written leaves one history entry with its version, one leaf, its part of the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from uuid import UUID
 
 import asyncpg
 
+from node.china_time import day_of
 from node.database import Connection
 from node.journal import Interface
 from node.notices import CHANNEL, Notice, NoticeKind, notices_of
@@ -36,6 +37,7 @@ from registry.identifiers.writing import Signature, TooContended, report_changes
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Code, Fault
 from registry.store import SQL as STORE
+from registry.tallies import effects_of, tallies_of
 from registry.templates.editions import mark_used
 from registry.templates.encoder import SideEntry
 from registry.templates.stored import StoredTemplate, template_of_row
@@ -127,6 +129,14 @@ class _Plan(NamedTuple):
         if before.state is row.state is IdentifierState.DELETED:
             return []
         return Revision(before, row.state, row.template_id, row.entry.record, None).effects
+
+    def counted(self, at: datetime) -> Iterator[tuple[int, str]]:
+        """What it counts as; one that never stood here is new if it was registered in this year."""
+        row, before = self.row, self.before
+        yield from effects_of(self.effects, row.template_id, before and before.template_id)
+        deleted = row.state is IdentifierState.DELETED
+        if before is None and not deleted and day_of(row.registered_at).year == day_of(at).year:
+            yield row.template_id, "first_registered"
 
 
 async def _restore(
@@ -281,11 +291,11 @@ async def _trace(connection: Connection, grant: PrefixGrant, plans: Sequence[_Pl
     await connection.copy_records_to_table(
         "identifier_history",
         columns=("prefix_id", "version", "action", "interface", "at", "account_id", "batch_id", "suffix_key",
-                 "before", "before_state", "before_template_id"),
+                 "before", "before_state", "before_template_id", "registered_at"),
         records=[
             (grant.prefix_id, plan.row.version, plan.change, signed.interface, signed.at, signed.account_id,
              signed.batch_id, plan.key, _replaced(plan), plan.before and plan.before.state,
-             plan.before and plan.before.template_id)
+             plan.before and plan.before.template_id, plan.row.registered_at)
             for plan in plans
         ],
     )  # fmt: skip
@@ -294,9 +304,9 @@ async def _trace(connection: Connection, grant: PrefixGrant, plans: Sequence[_Pl
     )
     leaves = [(maker(plan.change)(plan.key, plan.row.version, plan.row.entry.record),) for plan in plans]
     await connection.copy_records_to_table("event", columns=("leaf",), records=leaves)
-    counts = Counter(effect for plan in plans for effect in plan.effects)
-    if counts:
-        await report_changes(connection, grant, signed.at, counts, signed.batch_id)
+    effects = Counter(effect for plan in plans for effect in plan.counted(signed.at))
+    if effects:
+        await report_changes(connection, grant, signed.at, tallies_of(signed.at, effects), signed.batch_id)
     notices = list(notices_of(grant.prefix.key, [plan.key for plan in plans if plan.before is not None]))
     if len(plans) > sum(plan.before is not None for plan in plans):
         notices.append(Notice(NoticeKind.ADDITIONS, grant.prefix.key))

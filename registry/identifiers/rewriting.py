@@ -22,6 +22,7 @@ from registry.identifiers.unique_claims import Claim, losers
 from registry.identifiers.writing import Signature, TooContended, report_changes
 from registry.prefix_grant import PrefixGrant
 from registry.store import SQL as STORE
+from registry.tallies import Effects, effects_of, tallies_of
 
 SQL = statements_beside(__file__, "changes.sql")
 _ATTEMPTS = 8
@@ -159,20 +160,20 @@ async def _write(
     make = leaf_maker(change, grant.prefix.key, grant.log_secret, signed.account_id, signed.at)
     leaves = [(make(before.suffix_key, before.version + 1, record),) for before, _, _, record, *_ in revisions]
     await connection.copy_records_to_table("event", columns=("leaf",), records=leaves)
-    await report_changes(connection, grant, signed.at, _summed(change, revisions), signed.batch_id)
+    tallies = tallies_of(signed.at, _effects(change, revisions))
+    await report_changes(connection, grant, signed.at, tallies, signed.batch_id, {change: len(revisions)})
     for notice in notices_of(grant.prefix.key, keys):
         await connection.execute(STORE["announce"], CHANNEL, notice.encode())
 
 
-def _summed(change: Change, revisions: Sequence[Revision]) -> Mapping[Change, int]:
-    """The summary for the national node: what came of it, and how many came so by migrating or undoing."""
-    if change is Change.UNDO:
-        return Counter(
-            [*(effect for revision in revisions for effect in revision.effects), *[change] * len(revisions)]
-        )
-    if change is Change.MIGRATE:
-        return {Change.UPDATE: len(revisions), change: len(revisions)}
-    return {change: len(revisions)}
+def _effects(change: Change, revisions: Sequence[Revision]) -> Effects:
+    """What it counts as: of an undoing, what came of it; a migration is an update."""
+    alike = None if change is Change.UNDO else (Change.UPDATE if change is Change.MIGRATE else change,)
+    return Counter(
+        effect
+        for revision in revisions
+        for effect in effects_of(alike or revision.effects, revision.template_id, revision.before.template_id)
+    )
 
 
 def _replaced(before: Standing, record: bytes) -> bytes | None:

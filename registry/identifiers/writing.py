@@ -19,7 +19,7 @@ import asyncpg
 
 from node.database import Connection
 from node.errors import Unavailable
-from node.journal import Interface, Message, canonical, report_upward
+from node.journal import Interface, Message, canonical
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import decode_values
 from node.sql import statements_beside
@@ -28,6 +28,7 @@ from registry.identifiers.leaves import Change, leaf_maker
 from registry.identifiers.outcome import Outcome, Signature, Signed, Taken
 from registry.identifiers.state import IdentifierState
 from registry.prefix_grant import PrefixGrant
+from registry.tallies import Tally, columns_of, registrations
 from registry.templates.encoder import Entry
 
 __all__ = [
@@ -135,26 +136,30 @@ async def report_changes(
     connection: Connection,
     grant: PrefixGrant,
     at: datetime,
-    changes: Mapping[Change, int],
+    tallies: Sequence[Tally],
     batch_id: UUID | None = None,
+    ways: Mapping[Change, int] | None = None,
 ) -> None:
-    """The summary of one transaction for the national node.
+    """Count what one transaction did to identifiers, and sum it up for the national node.
 
-    REGISTER, UPDATE, DELETE, SUSPEND and RESUME say what came of it; MIGRATE and UNDO, how many of those came so.
+    ``ways``: how many of these changes came by migrating or undoing.
     """
-    await report_upward(connection, _summary(grant, at, changes, batch_id), at)
+    report = _summary(grant, at, tallies, batch_id, ways or {})
+    await connection.execute(
+        SQL["report"], grant.prefix_id, *columns_of(tallies),
+        uuid4(), report.stream, report.kind, canonical(report.body).decode(), at,
+    )  # fmt: skip
 
 
-def _summary(grant: PrefixGrant, at: datetime, changes: Mapping[Change, int], batch_id: UUID | None) -> Message:
+def _summary(
+    grant: PrefixGrant, at: datetime, tallies: Sequence[Tally], batch_id: UUID | None, ways: Mapping[Change, int]
+) -> Message:
+    changes = ("registered", "updated", "deleted", "suspended", "resumed")
     body = {
         "prefix": grant.reported_as,
-        "registered": changes.get(Change.REGISTER, 0),
-        "updated": changes.get(Change.UPDATE, 0),
-        "deleted": changes.get(Change.DELETE, 0),
-        "suspended": changes.get(Change.SUSPEND, 0),
-        "resumed": changes.get(Change.RESUME, 0),
-        "migrated": changes.get(Change.MIGRATE, 0),
-        "undone": changes.get(Change.UNDO, 0),
+        **{change: sum(getattr(tally.counts, change) for tally in tallies) for change in changes},
+        "migrated": ways.get(Change.MIGRATE, 0),
+        "undone": ways.get(Change.UNDO, 0),
         "batch_id": str(batch_id) if batch_id else None,
         "at": at.isoformat(),
     }
@@ -222,14 +227,14 @@ class _Writer:
             ],
         )
         await self._copy_into("event", ("leaf",), [(leaf,) for leaf in self._leaves(versions)])
-        last = _last(versions)
-        await report_changes(self.connection, self.grant, last.at, {Change.REGISTER: len(versions)}, last.batch_id)
+        last, tallies = _last(versions), registrations(template_id, _times(new), _times(revived))
+        await report_changes(self.connection, self.grant, last.at, tallies, last.batch_id)
         await self.connection.execute(SQL["announce"], CHANNEL, self._notice)
 
     async def _write_few(self, new: Sequence[_Version]) -> None:
         entries, signatures, _, _, _ = zip(*new, strict=True)
-        last = _last(new)
-        report = _summary(self.grant, last.at, {Change.REGISTER: len(new)}, last.batch_id)
+        last, tallies = _last(new), registrations(self.template_id, _times(new))
+        report = _summary(self.grant, last.at, tallies, last.batch_id, {})
         await self.connection.execute(
             SQL["write_few"], self.grant.prefix_id, self.template_id,
             [entry.suffix_key for entry in entries], [_spelling(entry) for entry in entries],
@@ -238,6 +243,7 @@ class _Writer:
             [by.batch_id for by in signatures], self._leaves(new),
             *_columns(_side(new), 5), *_columns(_references(new), 4),
             uuid4(), report.stream, report.kind, canonical(report.body).decode(), last.at, CHANNEL, self._notice,
+            [tally.at for tally in tallies], [tally.counts.registered for tally in tallies],
         )  # fmt: skip
 
     async def _copy_into(self, table: str, columns: Sequence[str], records: Sequence[tuple[object, ...]]) -> None:
@@ -346,6 +352,10 @@ class _Writer:
 
 def _by_key(version: _Version) -> str:
     return version[0].suffix_key
+
+
+def _times(versions: Iterable[_Version]) -> list[datetime]:
+    return [by.at for _, by, _, _, _ in versions]
 
 
 def _last(versions: Iterable[_Version]) -> Signature:

@@ -1,7 +1,7 @@
 -- New identifiers and everything that belongs to them; changes of standing ones are in registry/identifiers/changes.sql.
 
 -- name: write_few
--- A few new identifiers with everything that belongs to them, report and notice included; many are copied. The
+-- A few new identifiers with everything that belongs to them, tally, report and notice included; many are copied. The
 -- identifiers come first, as where they are copied: who waits for whom is the same for everybody.
 WITH written AS (
     INSERT INTO identifier (prefix_id, template_id, version, state, registered_at, updated_at, suffix_key, suffix, record)
@@ -26,6 +26,10 @@ WITH written AS (
         AS row (suffix_key, at, interface, account_id, batch_id)
 ), leaf AS (
     INSERT INTO event (leaf) SELECT row.leaf FROM unnest($11::bytea[]) AS row (leaf)
+), tally AS (
+    INSERT INTO registration_tally (at, prefix_id, template_id, registered, first_registered)
+    SELECT row.at, $1, $2, row.registered, row.registered
+    FROM unnest($28::timestamptz[], $29::int[]) AS row (at, registered)
 ), report AS (
     INSERT INTO outbox (message_id, stream, kind, body, created_at) VALUES ($21, $22, $23, $24::jsonb, $25)
 )
@@ -58,6 +62,20 @@ FROM held JOIN unnest($3::text[], $4::text[], $5::bytea[], $6::timestamptz[]) AS
      ON next.suffix_key = held.suffix_key
 WHERE i.prefix_id = $1 AND i.suffix_key = held.suffix_key
 RETURNING i.suffix_key, i.version, held.template_id AS before_template_id
+
+-- name: report
+-- What a transaction did to identifiers: counted by template, and summed up for the national node.
+WITH tally AS (
+    INSERT INTO registration_tally (at, prefix_id, template_id, registered, first_registered, updated, deleted,
+                                    suspended, resumed, moved_in, moved_out)
+    SELECT row.at, $1, row.template_id, row.registered, row.first_registered, row.updated, row.deleted,
+           row.suspended, row.resumed, row.moved_in, row.moved_out
+    FROM unnest($2::timestamptz[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[],
+                $10::int[], $11::int[])
+         AS row (at, template_id, registered, first_registered, updated, deleted, suspended, resumed, moved_in,
+                 moved_out)
+)
+INSERT INTO outbox (message_id, stream, kind, body, created_at) VALUES ($12, $13, $14, $15::jsonb, $16)
 
 -- name: announce
 -- Tell every resolver, at commit.

@@ -102,6 +102,24 @@ async def test_an_earlier_database_moves_on_and_keeps_its_rows(earlier: str) -> 
         await connection.close()
 
 
+async def test_what_was_counted_by_the_minute_is_summed_up(earlier: str) -> None:
+    connection = await asyncpg.connect(earlier)
+    try:
+        await connection.executemany(
+            "INSERT INTO resolution_count VALUES (gen_random_uuid(), $1::text::timestamptz, '88.101.2001', 4, 1, $2)",
+            [("2026-01-31 15:59Z", 3), ("2026-01-31 16:00Z", 20), ("2026-01-31 16:05Z", 100)],
+        )
+        await migrate(earlier)
+        days = await connection.fetch("SELECT day::text, resolutions FROM resolution_day ORDER BY day")
+        hours = await connection.fetch("SELECT resolutions FROM resolution_hour ORDER BY hour")
+        months = await connection.fetch("SELECT month::text, resolutions FROM resolution_month ORDER BY month")
+        assert [tuple(row) for row in days] == [("2026-01-31", 3), ("2026-02-01", 120)]
+        assert [row["resolutions"] for row in hours] == [3, 120]
+        assert [tuple(row) for row in months] == [("2026-01-01", 3), ("2026-02-01", 120)]
+    finally:
+        await connection.close()
+
+
 async def test_what_waited_for_a_reviewer_waits_in_the_queue_afterwards(earlier: str) -> None:
     applicant = uuid4()
     connection = await asyncpg.connect(earlier)

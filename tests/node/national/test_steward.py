@@ -9,13 +9,17 @@ import asyncpg
 import pytest
 import structlog
 
+from admin.statistics.rollup import sum_all
 from node.database import DatabaseAway, open_pool
 from node.errors import Conflict
+from node.journal import Interface
 from node.national.backoff import Patience
 from node.national.client import LAST_CONTACT
 from node.national.mock_faults import Faults
 from node.national.signature import KeyPairInvalid
 from node.national.steward import WAITING, Docking, run_steward
+from node.resolutions import Outcome
+from tests.support.counting import MINUTE_DAYS, write
 from tests.support.docking import DockedNode, kill, now, until
 
 
@@ -88,29 +92,28 @@ async def test_a_loop_that_breaks_is_logged_and_turns_again(world: DockedNode) -
 
 async def test_heartbeats_and_counts_arrive(world: DockedNode, upper: asyncpg.Connection) -> None:
     at = datetime(2026, 3, 1, 17, 30, tzinfo=UTC)  # half past one in the morning of the 2nd in China
-    boots = [uuid4(), uuid4()]
-    await world.pool.executemany(
-        "INSERT INTO resolution_count (boot_id, minute, prefix, interface, outcome, resolutions)"
-        " VALUES ($1, $2, '88.101.1', $3, 1, $4)",
-        [
-            (boots[0], at - timedelta(hours=2), 4, 10),  # still the 1st
-            (boots[0], at - timedelta(minutes=5), 4, 20),
-            (boots[1], at - timedelta(minutes=5), 4, 1),
-            (boots[0], at - timedelta(minutes=5), 5, 3),
-            (boots[0], at - timedelta(days=3), 4, 1000),
-        ],
+    json_hit, page_hit = (("88.101.1", kind, Outcome.HIT) for kind in (Interface.HANDLE_JSON, Interface.PAGE))
+    five_ago = at - timedelta(minutes=5)
+    still_the_1st = at - timedelta(hours=2)
+    await write(
+        world.pool,
+        {
+            (still_the_1st, json_hit): 10,
+            (five_ago, json_hit): 20,
+            (five_ago, page_hit): 3,
+            (at - timedelta(days=3), json_hit): 1000,
+        },
     )
+    await write(world.pool, {(five_ago, json_hit): 1})
+    await sum_all(world.pool, at, minute_days=MINUTE_DAYS)
     await world.pool.executemany(
-        "INSERT INTO outbox (message_id, stream, kind, body, created_at)"
-        " VALUES (gen_random_uuid(), 'registration', 'registration.summary', $1, $2)",
+        "INSERT INTO registration_tally (at, prefix_id, template_id, registered, updated, suspended, resumed)"
+        " VALUES ($1, 1, $2, $3, 1, $4, $5)",
         [
-            (json.dumps({"prefix": "88.101.1", "registered": registered, "updated": 1, "deleted": 0, **more}), when)
-            for registered, when, more in (
-                (7, at, {"suspended": 3, "resumed": 1, "migrated": 1, "undone": 4}),
-                (5, at - timedelta(hours=2), {}),  # as it was before there was suspension
-                (11, at, {"suspended": 2, "resumed": 0}),
-                (999, at - timedelta(days=2), {"suspended": 9}),
-            )
+            (at, 1, 7, 3, 1),
+            (at - timedelta(hours=2), 1, 5, 0, 0),
+            (at, 2, 11, 2, 0),
+            (at - timedelta(days=2), 1, 999, 9, 0),
         ],
     )
     contact_before = LAST_CONTACT._value.get()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, date, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from admin.statistics.rollup import sum_all
 from node.auth import Account, NotAllowed
 from node.database import Pool
+from node.journal import Interface
+from node.resolutions import Outcome
 from registry.commerce.orders import Order, OrderDaysUnfit, OrderOverlaps, PlanNotOffered
 from registry.commerce.plans import Plan, PlanFacts, PlanNameTaken, PlanUnknown
 from registry.commerce.pricing import Price, Service, Terms
@@ -19,6 +22,7 @@ from registry.commerce.statements import MonthNotOver, MonthUnfit, StatementUnkn
 from registry.commerce.usage import BadPeriod, DayOfUse
 from registry.store import VersionChanged
 from registry.transitions import OrderState, PlanState, ReasonMissing, TransitionRefused, Verb
+from tests.support.counting import MINUTE_DAYS, write
 from tests.support.world import Clock, Holder, World, actor
 
 TERMS = Terms(310_00, {Service.REGISTRATIONS: Price(2, 1, 7), Service.RESOLUTIONS: Price(0, 1000, 100)})
@@ -64,10 +68,8 @@ async def register(world: World, holder: Holder, *suffixes: str) -> None:
 
 
 async def resolved(world: World, holder: Holder, at: datetime, outcome: int, times: int) -> None:
-    await world.pool.execute(
-        "INSERT INTO resolution_count VALUES ($1, $2, $3, 1, $4, $5)",
-        uuid4(), at, holder.prefix.key, outcome, times,
-    )  # fmt: skip
+    await write(world.pool, {(at, (holder.prefix.key, Interface.HANDLE_JSON, Outcome(outcome))): times})
+    await sum_all(world.pool, at, minute_days=MINUTE_DAYS)
 
 
 async def test_usage_is_counted_by_days_of_china(world: World, holder: Holder) -> None:

@@ -176,7 +176,7 @@ async def test_nothing_is_registered_under_a_suspended_prefix(world: World, hold
         await register(world, holder)
 
 
-@pytest.mark.parametrize("races", [60])
+@pytest.mark.parametrize("races", [20])
 async def test_of_fifty_clients_racing_for_one_identifier_exactly_one_wins(
     world: World, holder: Holder, races: int
 ) -> None:
