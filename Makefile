@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle bench-snms test-million lock clean
+.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle bench-counting bench-snms test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -32,8 +32,10 @@ check: .venv/test ## style, types, architecture
 test-million: .venv/test ## a million rows with 1,000 bad ones: the good are registered, the corrected complete it
 	@$(BIN)/python -m pytest tests/system/test_import_whole.py --rows 1000000 $(ARGS)
 
-soak: .venv/test ## kill -9 rounds during a 200,000-row import
+soak: .venv/test ## kill -9 rounds during a 200,000-row import and during a million known resolutions
 	@$(BIN)/python -m pytest tests/system/test_kills.py --rows 200000 --rounds 60 $(ARGS)
+	@$(BIN)/python -m pytest tests/system/test_counting_proof.py tests/resolver/counting/test_torn_stores.py \
+	  --events 1000000 --kills 20 --torn 1000 $(ARGS)
 
 model: .venv/test ## 500 sequences of 50 acts over HTTP against a dictionary
 	@$(BIN)/python -m pytest tests/system/test_model.py --sequences 500 --acts 50 $(ARGS)
@@ -52,6 +54,9 @@ bench-search: .venv/test ## searches among 2,000,000 identifiers: first page, te
 
 bench-handle: .venv/test ## the native protocol beside a C program that only echoes; ARGS='--parts cost proofs idle'
 	@$(BIN)/python -m loadtest.bench_handle $(ARGS)
+
+bench-counting: .venv/test ## what counting a resolution costs, by itself and as a part of answering; ARGS='--parts cost path'
+	@$(BIN)/python -m loadtest.bench_counting $(ARGS)
 
 bench-snms: .venv/test ## calls of 2,000 identifiers through SNMS, seven of them bad, beside /v1 bulk; ARGS='--calls N'
 	@$(BIN)/python -m loadtest.bench_snms $(ARGS)

@@ -37,7 +37,8 @@ from loadtest.sender import send
 _PARTS = ("cost", "proofs", "idle")
 _SOURCE = Path(__file__).with_name("echo.c")
 _MARKER = "H"
-_HOT = 500  # identifiers that are asked for again and again
+HOT = 500
+"""Identifiers that are asked for again and again."""
 _PIPELINED = 16
 _COLD = 20  # times fewer questions where each is looked up
 _SIEGE_RATE = 500.0
@@ -71,7 +72,7 @@ async def bench(parts: Sequence[str], questions: int, rounds: int, idle: int) ->
     """Run the parts and print their tables. Exits when an answer was not as it must be."""
     cold = questions // _COLD
     async with ground() as place:
-        await asyncio.to_thread(_register, place, _HOT + rounds * cold * sum(not way.remembered for way in _WAYS))
+        await asyncio.to_thread(register, place, HOT + rounds * cold * sum(not way.remembered for way in _WAYS))
         if "cost" in parts:
             await asyncio.to_thread(_cost, place, questions, cold, rounds)
         if "proofs" in parts:
@@ -80,7 +81,8 @@ async def bench(parts: Sequence[str], questions: int, rounds: int, idle: int) ->
             await asyncio.to_thread(_idle, place, idle)
 
 
-def _register(place: Ground, rows: int) -> None:
+def register(place: Ground, rows: int) -> None:
+    """Identifiers to ask for: ``suffix_of`` 0 to before ``rows``."""
     file = place.folder / "identifiers.ndjson"
     write_ndjson(file, rows, marker=_MARKER)
     node = urlsplit(place.scene.url)
@@ -95,7 +97,8 @@ def _register(place: Ground, rows: int) -> None:
         raise SystemExit(f"{rows} identifiers to ask for were not registered: {content[:500].decode()}")
 
 
-def _suffix(number: int) -> str:
+def suffix_of(number: int) -> str:
+    """Of a registered identifier."""
     return f"{_MARKER}-{number:09d}"
 
 
@@ -104,8 +107,8 @@ def _suffix(number: int) -> str:
 
 def _cost(place: Ground, questions: int, cold: int, rounds: int) -> None:
     address = place.scene.handle_address
-    numbers, unseen = itertools.count(1), itertools.count(_HOT)
-    hot = [f"{place.prefix}/{_suffix(number)}" for number in range(_HOT)]
+    numbers, unseen = itertools.count(1), itertools.count(HOT)
+    hot = [f"{place.prefix}/{suffix_of(number)}" for number in range(HOT)]
     node: dict[Way, list[float]] = defaultdict(list)
     echo: dict[Way, list[float]] = defaultdict(list)
     rates: dict[Way, list[float]] = defaultdict(list)
@@ -114,15 +117,15 @@ def _cost(place: Ground, questions: int, cold: int, rounds: int) -> None:
             handles = (
                 itertools.islice(itertools.cycle(hot), questions)
                 if way.remembered
-                else (f"{place.prefix}/{_suffix(next(unseen))}" for _ in range(cold))
+                else (f"{place.prefix}/{suffix_of(next(unseen))}" for _ in range(cold))
             )
             asked = [question(handle, next(numbers)) for handle in handles]
             if way.remembered:
-                way.ask(address, asked[:_HOT], _PIPELINED)
+                way.ask(address, asked[:HOT], _PIPELINED)
             began = time.perf_counter()
-            spent, load = _spent(place.processes["worker"], lambda: way.ask(address, asked, way.window))  # noqa: B023
+            cost, load = spent(place.processes["worker"], lambda: way.ask(address, asked, way.window))  # noqa: B023
             rates[way].append(len(asked) / (time.perf_counter() - began))
-            node[way].append(spent / len(asked))
+            node[way].append(cost / len(asked))
             if program is not None:
                 echo[way].append(_echoed(program, way, asked, load.answer_bytes) / len(asked))
     print(f"{len(asked[0])} bytes asked, {load.answer_bytes} answered")
@@ -135,7 +138,7 @@ def _cost(place: Ground, questions: int, cold: int, rounds: int) -> None:
         print("no C compiler (cc) here: the least that it could cost was not measured")
 
 
-def _spent(pids: Sequence[int], work: Callable[[], Load]) -> tuple[float, Load]:
+def spent(pids: Sequence[int], work: Callable[[], Load]) -> tuple[float, Load]:
     """CPU of the processes in µs while the work was done, and what came of it."""
     before = _cpu(pids)
     load = work()
@@ -170,7 +173,7 @@ def _echoed(program: Path, way: Way, asked: Sequence[bytes], answer_bytes: int) 
             assert server.stdout is not None, "it is a pipe"
             server.stdout.readline()
             address = "127.0.0.1", port
-            return _spent([server.pid], lambda: way.ask(address, asked, way.window, blind=answer_bytes))[0]
+            return spent([server.pid], lambda: way.ask(address, asked, way.window, blind=answer_bytes))[0]
         finally:
             server.kill()
 
@@ -189,7 +192,7 @@ def _proofs(place: Ground, rounds: int) -> None:
     rates: dict[str, list[float]] = defaultdict(list)
     codes: dict[str, dict[int, int]] = {}
     address = place.scene.handle_address
-    asked = [question(f"{place.prefix}/{_suffix(number)}", number + 1) for number in range(_HOT)]
+    asked = [question(f"{place.prefix}/{suffix_of(number)}", number + 1) for number in range(HOT)]
     by_udp(address, asked, _PIPELINED)
     for _, (name, each) in itertools.product(range(rounds), sieges.items()):
         waits: list[float] = []
@@ -224,7 +227,7 @@ def _add_key(place: Ground) -> None:
 def _idle(place: Ground, connections: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, connections + 1000), most))
-    asked = question(f"{place.prefix}/{_suffix(0)}", 1)
+    asked = question(f"{place.prefix}/{suffix_of(0)}", 1)
     pids = place.processes["worker"]
     by_tcp(place.scene.handle_address, [asked] * 100, 1)
     before = _resident(pids)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.corpus import template
-from node.demo.stage import Scene, Stage
+from node.demo.stage import NodeRunning, Scene, Stage
 from node.demo.story import Cast, make_enterprise_user, make_reviewer, signed_in
 from node.demo.workload import enterprises
 from node.http_server import bind
@@ -60,12 +60,12 @@ class Ground:
 
 
 @contextlib.asynccontextmanager
-async def ground() -> AsyncIterator[Ground]:
+async def ground(running: NodeRunning = node_running) -> AsyncIterator[Ground]:
     """A node with an approved enterprise, its enabled prefix and the published template of the corpus."""
     with tempfile.TemporaryDirectory(prefix="biaoshi-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        async with Stage(folder / "node", *(free_port() for _ in range(4))).set_up(node_running) as scene:
+        async with Stage(folder / "node", *(free_port() for _ in range(4))).set_up(running) as scene:
             sample = enterprises()[0]
             admin = await signed_in(scene.client, "admin", scene.state.administrator_password)
             cast = Cast(admin, await make_reviewer(scene.client, admin, scene.state), lambda _words: None)

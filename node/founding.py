@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
-from node.database import database_errors
+from node.database import Pool, database_errors, transaction
 from node.sql import statements_beside
 
 _SQL = statements_beside(__file__)
@@ -29,3 +29,11 @@ async def found(url: str, *, laboratory: bool, at: datetime) -> bool:
         return bool(state["laboratory"])
     finally:
         await connection.close()
+
+
+async def node_id_of(pool: Pool) -> UUID:
+    """Which node this is: the same as long as its database. Raises ``DatabaseAway``."""
+    async with transaction(pool) as connection:
+        state = await connection.fetchrow(_SQL["node_state"])
+    node_id: UUID = state["node_id"]
+    return node_id

@@ -25,6 +25,11 @@ def seal_key_file(settings: Settings) -> Path:
     return settings.security.seal_key_file or _home(settings) / "seal.key"
 
 
+def counting_directory(settings: Settings) -> Path:
+    """Where counters and event files are: in the same place, unless the settings say so."""
+    return settings.counting.directory or _home(settings) / "counting"
+
+
 def _home(settings: Settings) -> Path:
     data_dir = settings.database.data_dir
     return data_dir.parent if data_dir is not None else config.data_home()

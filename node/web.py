@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from aiohttp import web
@@ -33,6 +33,9 @@ Authenticate = Callable[[str], Awaitable[Account]]
 SOURCE = web.RequestKey("source", str)
 REQUEST_ID = web.RequestKey("request_id", str)
 CALLER = web.RequestKey("caller", str)
+BEGAN = web.RequestKey("began", float)
+TENANT_SEEN = web.AppKey[Callable[[str, UUID], None]]("tenant_seen")
+"""Told the address from which an account of an enterprise acts, wherever an application has somebody to tell."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _FAULTS_TOLD = 100
 _NAME_TOLD = 200
@@ -102,7 +105,7 @@ def make_app(
 @web.middleware
 async def observe(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
     """Request id, client address, one log line, one latency observation."""
-    began = time.perf_counter()
+    began = request[BEGAN] = time.perf_counter()
     settings = request.app[WEB_SETTINGS]
     given = request.headers.get("X-Request-Id", "")
     request[REQUEST_ID] = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
@@ -208,7 +211,7 @@ def _adapter(
         caller = None
         if route.action is not None:
             caller = await authenticate(bearer_token(request))
-            request[CALLER] = caller.name
+            signed_in(request, caller)
             if not may_ever(caller, route.action):
                 raise NotAllowed(f"{caller.role} may not do {route.action}", action=str(route.action))
         inputs: dict[str, BaseModel] = {}
@@ -231,6 +234,19 @@ def _adapter(
         return await render(request, await route.handler(call, **inputs))
 
     return handle
+
+
+def signed_in(request: web.Request, caller: Account) -> None:
+    """Note who asks: for the log line, and where from for who counts resolutions."""
+    request[CALLER] = caller.name
+    told = request.app.get(TENANT_SEEN)
+    if told is not None and caller.enterprise_id is not None:
+        told(request[SOURCE], caller.enterprise_id)
+
+
+def micros_of(request: web.Request) -> int:
+    """Microseconds since a request was there, at most what 32 bits hold."""
+    return min(int((time.perf_counter() - request[BEGAN]) * 1e6), 2**32 - 1)
 
 
 def _check_coding(request: web.Request, *, gzip: bool) -> None:

@@ -17,6 +17,9 @@ from node.record import PUBLIC_READ, InvalidRecord, Record, decode_values, selec
 Key = tuple[str, str]
 """The comparison keys of a prefix and of a suffix: what the database and the cache go by."""
 
+NOT_OURS: Key = ("", "")
+"""What a resolution counts under whose prefix is not ours."""
+
 _NEVER_ANSWERED = "HS_SECKEY"  # a secret stays one, whatever its permissions say
 
 

@@ -7,9 +7,6 @@ from prometheus_client import Counter, Gauge
 RESOLUTIONS = Counter(
     "biaoshi_resolutions_total", "Resolutions that count, by door and outcome", ["interface", "outcome"]
 )
-UNATTRIBUTED = Counter(
-    "biaoshi_resolutions_unattributed_total", "Resolutions counted without their prefix because too much waited"
-)
 CACHE_HITS = Counter("biaoshi_cache_hits_total", "Resolutions answered from fresh entries of the cache")
 CACHE_STALE = Counter("biaoshi_cache_stale_total", "Resolutions answered stale while the database was away")
 CACHE_EVICTIONS = Counter("biaoshi_cache_evictions_total", "Entries that gave way to others")

@@ -1,4 +1,4 @@
--- The reader's statements, and the one by which it writes down what it counted (as biaoshi_writer).
+-- The reader's statements.
 
 -- name: look_up
 -- Many identifiers at once, in any order; a prefix that is not ours has no row. The bound of one row keeps the planner
@@ -35,12 +35,3 @@ ORDER BY wanted.place
 -- name: template_definition
 -- How a page shows the values of a template; a published definition never changes.
 SELECT name, definition FROM template WHERE template_id = $1
-
--- name: write_counts
--- Totals of this process start so far: written twice or late they are still right.
-INSERT INTO resolution_count (boot_id, minute, prefix, interface, outcome, resolutions)
-SELECT $1, counted.minute, counted.prefix, counted.interface, counted.outcome, counted.resolutions
-FROM unnest($2::timestamptz[], $3::text[], $4::smallint[], $5::smallint[], $6::bigint[])
-     AS counted (minute, prefix, interface, outcome, resolutions)
-ON CONFLICT (boot_id, minute, prefix, interface, outcome)
-DO UPDATE SET resolutions = greatest(resolution_count.resolutions, excluded.resolutions)

@@ -21,7 +21,6 @@ from node.auth import Account
 from node.errors import Malformed, NodeError, NotFound
 from node.journal import Actor, Interface
 from node.web import (
-    CALLER,
     REQUEST_ID,
     SOURCE,
     WEB_SETTINGS,
@@ -30,6 +29,7 @@ from node.web import (
     UnsupportedMediaType,
     bearer_token,
     body_blocks,
+    signed_in,
 )
 
 log = structlog.get_logger("request")
@@ -207,7 +207,7 @@ def _adapter(
             caller = None
             if not endpoint.open:
                 caller = await authenticate(bearer_token(request))
-                request[CALLER] = caller.name
+                signed_in(request, caller)
             content = b"" if endpoint.streamed else await _content(request, endpoint)
             value = await endpoint.handler(Asked(request, caller, envelope.interface, content))
         except NodeError as error:

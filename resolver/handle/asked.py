@@ -11,7 +11,7 @@ from node.administration import Identity
 from node.errors import NodeError
 from node.journal import Interface
 from node.resolutions import Outcome
-from resolver.answer import Entry, Key
+from resolver.answer import NOT_OURS, Entry, Key
 from resolver.handle.bodies import encode_error
 from resolver.handle.codes import Flag, ResponseCode, response_code_of
 from resolver.handle.conversation import Conversation, Transport
@@ -74,7 +74,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """``outcome`` and ``prefix`` (its key, or empty) are what a resolution counts as; other operations do not count.
+    """``outcome`` and ``key`` are what a resolution counts as; other operations do not count.
 
     ``standing`` is the entry on which a public answer to the identifier of ``key`` rests: while the resolver has the
     same entry standing, the same question has the same answer. ``private``: it holds what not everybody may read.
@@ -82,7 +82,6 @@ class Told:
 
     message: Message
     outcome: Outcome | None = None
-    prefix: str = ""
+    key: Key = NOT_OURS
     standing: Entry | None = None
-    key: Key | None = None
     private: bool = False

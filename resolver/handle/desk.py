@@ -20,8 +20,9 @@ from node.administration import Administration, InvalidAdministrator, OperationU
 from node.errors import Malformed, NodeError
 from node.resolutions import Outcome
 from node.site import PROTOCOL_VERSION, OwnSite
-from resolver.answer import Entry, Key, NotResponsible
+from resolver.answer import NOT_OURS, Entry, Key, NotResponsible
 from resolver.chain import Resolver
+from resolver.counting.never import NeverCounts
 from resolver.handle import administering, listing, resolving, site_info, status, verifying
 from resolver.handle.asked import Asked, Told
 from resolver.handle.bodies import decode_resolve, encode_error
@@ -77,7 +78,7 @@ class ByTcpOnly(Malformed):
 class Reply:
     """``data`` is a whole message with its envelope, in one piece however long.
 
-    ``outcome`` and ``prefix`` (its key, or empty) are what a resolution counts as; ``None``: it does not count.
+    ``outcome`` and ``key`` are what a resolution counts as; ``None``: it does not count.
     ``standing`` is the entry on which a public answer to the identifier of ``key`` rests: while
     ``Resolver.standing(key)`` is that entry, the same question has the same answer, but for its request id and
     expiration.
@@ -85,13 +86,15 @@ class Reply:
 
     data: bytes
     outcome: Outcome | None = None
-    prefix: str = ""
+    key: Key = NOT_OURS
     standing: Entry | None = None
-    key: Key | None = None
 
 
 class Desk:
-    """``key`` is the node's own, named by ``site``; ``guard`` knows who asks; ``clock`` is the time of day."""
+    """``key`` is the node's own, named by ``site``; ``guard`` knows who asks; ``clock`` is the time of day.
+
+    What an identity asks that is in ``never`` does not count.
+    """
 
     def __init__(
         self,
@@ -101,6 +104,7 @@ class Desk:
         site: OwnSite,
         key: RSAPrivateKey,
         clock: Callable[[], datetime],
+        never: NeverCounts,
     ) -> None:
         self._resolver = resolver
         self._administration = administration
@@ -108,6 +112,7 @@ class Desk:
         self._site = site
         self._key = key
         self._clock = clock
+        self._never = never
         self._started_at = clock()
         single: dict[int, Callable[[Asked], Awaitable[Told]]] = {
             OpCode.RESOLVE: self._resolve,
@@ -245,8 +250,9 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - as above; such a reply is too large, or nobody can sign it now
             code, detail = _code_and_detail(error, asked.message.header.op_code)
             plain = encode_message(asked.reply(code, encode_error(detail)))
-            return Reply(plain, Outcome.ERROR if told.outcome is not None else None, told.prefix)
-        return Reply(data, told.outcome, told.prefix, told.standing, told.key)
+            return Reply(plain, Outcome.ERROR if told.outcome is not None else None, told.key)
+        outcome = None if self._never.identity(asked.identity) else told.outcome
+        return Reply(data, outcome, told.key, told.standing)
 
     async def _signed(self, message: Message, source: str) -> Message:
         return await self._signing.run(source, lambda: sign(message, self._key))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
+from time import perf_counter_ns
 
 from node.journal import Interface
 from resolver import metrics
@@ -42,16 +41,19 @@ class Front:
     def __post_init__(self) -> None:
         self.interface = _INTERFACES[self.transport]
 
-    def count(self, answered: Reply | ReadyAnswer, source: str) -> None:
-        """One resolution, if it was one."""
+    def count(self, answered: Reply | ReadyAnswer, source: str, began: int, marks: int = 0) -> None:
+        """One resolution, if it was one; ``began``: ``perf_counter_ns`` when its request was there."""
         if answered.outcome is not None:
-            self.counter.count(answered.prefix, self.interface, answered.outcome, source)
+            micros = (perf_counter_ns() - began) // 1000
+            self.counter.count(answered.key, self.interface, answered.outcome, source, micros, marks=marks)
 
-    def count_ready(self, answers: Sequence[ReadyAnswer], source: str) -> None:
-        """What left for one client at once: as a rule all of it counts alike."""
+    def count_ready(self, answers: Sequence[ReadyAnswer], source: str, began: int) -> None:
+        """What leaves for one client at once."""
         self.requests += len(answers)
-        for alike, group in groupby(answers, attrgetter("prefix", "outcome")):
-            self.counter.count(alike[0], self.interface, alike[1], source, sum(1 for _ in group))
+        micros = (perf_counter_ns() - began) // 1000
+        count, interface = self.counter.count, self.interface
+        for answer in answers:
+            count(answer.key, interface, answer.outcome, source, micros)
 
     def tell_metrics(self) -> None:
         """Add what was answered since the last time."""

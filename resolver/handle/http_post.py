@@ -6,9 +6,12 @@ its reply too; that there was no request at all is a matter of HTTP and refused 
 
 from __future__ import annotations
 
+from time import perf_counter_ns
+
 from aiohttp import web
 
 from node.web import SOURCE, WEB_SETTINGS, InvalidInput, UnsupportedMediaType, body_blocks
+from resolver.counting.bots import marks_of
 from resolver.handle.conversation import Conversation, Transport
 from resolver.handle.envelope import ENVELOPE_BYTES, MAX_MESSAGE, WireFault, decode_envelope
 from resolver.handle.front import Front, refusal
@@ -30,7 +33,8 @@ def add_routes(router: web.UrlDispatcher, front: Front) -> None:
         message = b"".join([block async for block in body_blocks(request, _LONGEST, seconds)])
         if len(message) < ENVELOPE_BYTES:
             raise InvalidInput(f"a message has at least {ENVELOPE_BYTES} bytes")
-        replies = await _replies(front, message, request[SOURCE], secure=request.secure)
+        marks = marks_of(request.headers.get("User-Agent", ""))
+        replies = await _replies(front, message, request[SOURCE], secure=request.secure, marks=marks)
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         return web.Response(body=replies, content_type=MEDIA_TYPE, headers=headers)
 
@@ -38,12 +42,13 @@ def add_routes(router: web.UrlDispatcher, front: Front) -> None:
         router.add_post(path, exchange)
 
 
-async def _replies(front: Front, message: bytes, source: str, *, secure: bool) -> bytes:
+async def _replies(front: Front, message: bytes, source: str, *, secure: bool, marks: int) -> bytes:
     front.requests += 1
+    began = perf_counter_ns()
     question = question_of(message)
     ready = front.ready.find(question)
     if ready is not None:
-        front.count(ready, source)
+        front.count(ready, source, began, marks)
         return ready.message(message)
     payload = message[ENVELOPE_BYTES:]
     try:
@@ -59,7 +64,7 @@ async def _replies(front: Front, message: bytes, source: str, *, secure: bool) -
     finally:
         conversation.close()
     if replies:
-        front.count(replies[-1], source)
+        front.count(replies[-1], source, began, marks)
     if len(replies) == 1:
         front.ready.keep(message, question, replies[0])
     return b"".join(reply.data for reply in replies)

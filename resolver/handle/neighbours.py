@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from node.resolutions import Outcome
+from resolver.answer import Key
 from resolver.handle.conversation import Conversation, Place, Transport
 from resolver.handle.desk import Desk, Reply
 from resolver.handle.envelope import (
@@ -47,7 +48,7 @@ class _Counted(msgspec.Struct):
     """Of a reply: what it counts as."""
 
     outcome: Outcome | None
-    prefix: str
+    key: Key
 
 
 class Neighbours:
@@ -112,7 +113,7 @@ class Neighbours:
         try:
             envelope = decode_envelope(message)
             async for reply in self._desk.answer(envelope, message[ENVELOPE_BYTES:], conversation):
-                _write(writer, _Counted(reply.outcome, reply.prefix), reply.data)
+                _write(writer, _Counted(reply.outcome, reply.key), reply.data)
                 await writer.drain()
         finally:
             conversation.close()
@@ -133,7 +134,7 @@ async def _asked(
     with contextlib.suppress(OSError, EOFError, TimeoutError):  # the client sees that no reply comes
         while counted := await _read(reader):
             told = msgspec.json.decode(counted, type=_Counted)
-            yield Reply(await _read(reader), told.outcome, told.prefix)
+            yield Reply(await _read(reader), told.outcome, told.key)
 
 
 def _write(writer: asyncio.StreamWriter, about: _About | _Counted, message: bytes) -> None:

@@ -34,9 +34,9 @@ def question_of(request: bytes) -> bytes:
 class ReadyAnswer:
     """A reply in pieces, between which the request's number and expiration are put; ``size`` of its message."""
 
-    __slots__ = ("_fragments", "_head", "_middle", "_tail", "as_of", "entry", "key", "outcome", "prefix", "size")
+    __slots__ = ("_fragments", "_head", "_middle", "_tail", "as_of", "entry", "key", "outcome", "size")
 
-    def __init__(self, data: bytes, entry: Entry, key: Key, outcome: Outcome, prefix: str) -> None:
+    def __init__(self, data: bytes, entry: Entry, key: Key, outcome: Outcome) -> None:
         self._head, self._middle, self._tail = _pieces(data)
         self._fragments: tuple[tuple[bytes, bytes], ...] | None = None
         self.as_of = -1, -1
@@ -44,7 +44,6 @@ class ReadyAnswer:
         self.entry = entry
         self.key = key
         self.outcome = outcome
-        self.prefix = prefix
 
     def message(self, request: bytes) -> bytes:
         """The whole reply to a request that asks the same."""
@@ -110,12 +109,12 @@ class ReadyAnswers:
 
     def keep(self, request: bytes, question: bytes, reply: Reply) -> None:
         """Remember a reply, if the next one who asks this can be answered by it."""
-        if reply.standing is None or reply.key is None or reply.outcome is None or len(reply.data) > _LONGEST:
+        if reply.standing is None or reply.outcome is None or len(reply.data) > _LONGEST:
             return
         repeated = request[_REQUEST_ID], request[_EXPIRATION]
         if len(request) < ENVELOPE_BYTES or repeated != (reply.data[_REQUEST_ID], reply.data[_EXPIRATION]):
             return
-        answer = ReadyAnswer(reply.data, reply.standing, reply.key, reply.outcome, reply.prefix)
+        answer = ReadyAnswer(reply.data, reply.standing, reply.key, reply.outcome)
         weight = _OWN_BYTES + len(question) + len(reply.data)
         self._kept.put(question, answer, tick=0, valid_at=0.0, weight=weight)
 

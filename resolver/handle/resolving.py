@@ -16,7 +16,7 @@ from node.errors import Internal, Unavailable
 from node.identifier import Identifier
 from node.record import ADMIN_READ, PUBLIC_READ, Record, encode_values, select
 from node.resolutions import Outcome
-from resolver.answer import Absence, Entry, Found, NotResponsible, Referral
+from resolver.answer import NOT_OURS, Absence, Entry, Found, NotResponsible, Referral
 from resolver.chain import Resolver
 from resolver.handle import bodies
 from resolver.handle.asked import Asked, Told
@@ -37,13 +37,13 @@ async def resolve(
     Raises ``ProofNeeded`` and the refusals of reading; what counts as a resolution is told, whatever came of it.
     """
     told = await _answered(asked, request, name, resolver, administration)
-    return told if isinstance(name, Identifier) else replace(told, outcome=None, prefix="")
+    return told if isinstance(name, Identifier) else replace(told, outcome=None, key=NOT_OURS)
 
 
 async def _answered(
     asked: Asked, request: ResolveRequest, name: Name, resolver: Resolver, administration: Administration
 ) -> Told:
-    prefix = name.prefix.key if isinstance(name, Identifier) else ""
+    key = (name.prefix.key, name.key) if isinstance(name, Identifier) else NOT_OURS
     try:
         answer = await resolver.resolve_name(
             name,
@@ -55,16 +55,16 @@ async def _answered(
     except NotResponsible as error:
         return Told(asked.refusal(error), Outcome.MISSING)
     except (Unavailable, Internal) as error:
-        return Told(asked.refusal(error), Outcome.ERROR, prefix)
+        return Told(asked.refusal(error), Outcome.ERROR, key)
     if isinstance(answer, Referral):
         body = bodies.encode_referral(bodies.Referral(answer.handle, answer.values))
-        return Told(asked.reply(ResponseCode(answer.code), body), Outcome.REFERRED, answer.prefix)
+        return Told(asked.reply(ResponseCode(answer.code), body), Outcome.REFERRED, (answer.prefix, key[1]))
     if isinstance(answer, Found):
         return await _found(asked, request, name, answer, administration)
     if answer.reason is Absence.SUSPENDED:
         body = encode_error(f"the prefix of {request.handle} is suspended")
-        return Told(asked.reply(ResponseCode.NOT_RESPONSIBLE, body), Outcome.DENIED, prefix)
-    return Told(asked.reply(ResponseCode.HANDLE_NOT_FOUND, encode_error("")), Outcome.MISSING, prefix)
+        return Told(asked.reply(ResponseCode.NOT_RESPONSIBLE, body), Outcome.DENIED, key)
+    return Told(asked.reply(ResponseCode.HANDLE_NOT_FOUND, encode_error("")), Outcome.MISSING, key)
 
 
 async def _found(
@@ -84,10 +84,11 @@ async def _found(
         reply, outcome = asked.reply(ResponseCode.VALUES_NOT_FOUND, encode_error("")), Outcome.MISSING
     if not isinstance(name, Identifier):
         return Told(reply, private=private)
+    key = name.prefix.key, name.key
     alike = found.age is None and not private and asked.heard.session is None
     if not alike or asked.message.header.flags & _SINGULAR:
-        return Told(reply, outcome, name.prefix.key, private=private)
-    return Told(reply, outcome, name.prefix.key, entry, (name.prefix.key, name.key))
+        return Told(reply, outcome, key, private=private)
+    return Told(reply, outcome, key, entry)
 
 
 async def _private(

@@ -71,7 +71,7 @@ class HandleService:
     ) -> None:
         self._computing = Computing()
         self.guard = Guard(administration.keys_of, key, limits, self._computing, place=place)
-        self._desk = Desk(resolver, administration, self.guard, site, key, clock)
+        self._desk = Desk(resolver, administration, self.guard, site, key, clock, counter.never)
         self._place = place
         self._neighbours = Neighbours(self._desk, place, directory)
         self._ready = ReadyAnswers(resolver)

@@ -11,6 +11,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import perf_counter_ns
 from typing import cast
 
 import structlog
@@ -166,6 +167,7 @@ class Connection(asyncio.Protocol):
         Returns whether some may have been left. Raises WireFault when what comes next is no message.
         """
         house, find, size = self._house, self._house.front.ready.find, 0
+        began = perf_counter_ns()
         answered: list[ReadyAnswer] = []
         try:
             while not self._ended:
@@ -191,7 +193,7 @@ class Connection(asyncio.Protocol):
             return False
         finally:
             if answered:
-                house.front.count_ready(answered, self._conversation.source)
+                house.front.count_ready(answered, self._conversation.source, began)
 
     def _heard(self) -> None:
         self._spoken = True
@@ -231,6 +233,7 @@ class Connection(asyncio.Protocol):
     async def _exchange(self, envelope: Envelope, request: bytes, question: bytes) -> None:
         front = self._house.front
         front.requests += 1
+        began = perf_counter_ns()
         replies = 0
         reply: Reply | None = None
         async for reply in front.answer(envelope, request[ENVELOPE_BYTES:], self._conversation):
@@ -240,7 +243,7 @@ class Connection(asyncio.Protocol):
                 await self._writable.wait()
         if reply is None:
             return
-        front.count(reply, self._conversation.source)
+        front.count(reply, self._conversation.source, began)
         if replies == 1:
             front.ready.keep(request, question, reply)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from time import perf_counter_ns
 
 import structlog
 
@@ -88,6 +89,7 @@ class UdpServer:
         now = self._loop.time()
         receive, find, ratio = bound.recvfrom, self._front.ready.find, self._rate_limit.ratio
         for _ in range(_BATCH):
+            began = perf_counter_ns()
             try:
                 request, peer = receive(_LARGEST)
             except BlockingIOError:
@@ -106,7 +108,7 @@ class UdpServer:
             elif not self._leave(bound, peer, request, len(request), answer.datagrams(request), now):
                 continue
             if not self._repeats.is_repeat(source, request[8:12], question, now):
-                self._front.count(answer, source)
+                self._front.count(answer, source, began)
             self._front.requests += 1
 
     def _hear(self, bound: socket.socket, datagram: bytes, peer: Peer, now: float) -> None:
@@ -138,6 +140,7 @@ class UdpServer:
         self, bound: socket.socket, envelope: Envelope, request: bytes, received: int, peer: Peer
     ) -> None:
         front, source, question = self._front, source_of(peer), question_of(request)
+        began = perf_counter_ns()
         conversation = Conversation(source, Transport.UDP)
         reply = await anext(front.answer(envelope, request[ENVELOPE_BYTES:], conversation), None)
         conversation.close()
@@ -148,7 +151,7 @@ class UdpServer:
         if self._leave(bound, peer, request, received, datagrams(reply.data), now):
             front.requests += 1
             if not self._repeats.is_repeat(source, request[8:12], question, now):
-                front.count(reply, source)
+                front.count(reply, source, began)
 
     def _leave(
         self, bound: socket.socket, peer: Peer, request: bytes, received: int, answer: Sequence[bytes], now: float

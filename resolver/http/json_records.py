@@ -70,6 +70,8 @@ class Records:
             return Verdict(handle, None, error), False
         identity = await self._callers.identity(request)
         verdict = await resolved(self._resolver, handle, name, question)
+        if self._counter.never.identity(identity):
+            verdict = replace(verdict, counts=False)
         public_only = identity is None if question.public_only is None else question.public_only
         found = verdict.found
         if public_only or found is None:

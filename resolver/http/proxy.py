@@ -92,7 +92,7 @@ class _Proxy:
             verdict = await resolved(self.resolver, name.text, name, question) if aliases else asked_for
         except (AliasAimless, NotResponsible, ResolverAway, RecordDamaged) as error:
             verdict = Verdict(asked_for.handle, None, error)
-        return replace(verdict, prefix=asked_for.prefix, counts=asked_for.counts), aliases
+        return replace(verdict, key=asked_for.key, counts=asked_for.counts), aliases
 
     async def _lead(
         self, request: web.Request, verdict: Verdict, aliases: Record, steering: Steering, wanted: Wish

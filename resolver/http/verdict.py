@@ -10,9 +10,10 @@ from node.errors import Malformed, NodeError, NotFound
 from node.identifier import Identifier
 from node.journal import Interface
 from node.resolutions import Outcome
-from node.web import SOURCE
-from resolver.answer import Absence, Found, NotResponsible, RecordDamaged, Referral, ResolverAway
+from node.web import SOURCE, micros_of
+from resolver.answer import NOT_OURS, Absence, Found, Key, NotResponsible, RecordDamaged, Referral, ResolverAway
 from resolver.chain import Resolver
+from resolver.counting.bots import marks_of
 from resolver.counting.counter import ResolutionCounter
 from resolver.handle.codes import ResponseCode, response_code_of
 from resolver.http.asking import Question, question_of, spelling
@@ -32,14 +33,14 @@ class PrefixSuspended(NotFound):
 class Verdict:
     """``handle`` is the name as it was asked for; exactly one of ``found``, ``refusal`` and ``referral`` is there.
 
-    ``prefix`` is the key of one of ours or empty; ``counts``: an identifier was asked for. What the Handle System
-    says of itself, the records of prefixes and sites, is how clients find the way and counts as no resolution.
+    ``key`` is what it counts under; ``counts``: an identifier was asked for. What the Handle System says of itself,
+    the records of prefixes and sites, is how clients find the way and counts as no resolution.
     """
 
     handle: str
     found: Found | None
     refusal: NodeError | None
-    prefix: str = ""
+    key: Key = NOT_OURS
     referral: Referral | None = None
     counts: bool = True
 
@@ -71,7 +72,7 @@ async def judge(request: web.Request, resolver: Resolver, raw: str) -> Verdict:
 async def resolved(resolver: Resolver, handle: str, name: Name, question: Question) -> Verdict:
     """What is known of a name; ``handle`` is how it was written."""
     counts = isinstance(name, Identifier)
-    prefix = name.prefix.key if isinstance(name, Identifier) else ""
+    key = (name.prefix.key, name.key) if isinstance(name, Identifier) else NOT_OURS
     try:
         answer = await resolver.resolve_name(
             name, question.types, question.indexes, referrals=question.referrals, anew=question.anew
@@ -79,17 +80,17 @@ async def resolved(resolver: Resolver, handle: str, name: Name, question: Questi
     except (NotResponsible, ResolverAway) as error:
         return Verdict(handle, None, error, counts=counts)
     except RecordDamaged as error:
-        return Verdict(handle, None, error, prefix, counts=counts)
+        return Verdict(handle, None, error, key, counts=counts)
     if isinstance(answer, Found):
-        return Verdict(handle, answer, None, prefix, counts=counts)
+        return Verdict(handle, answer, None, key, counts=counts)
     if isinstance(answer, Referral):
-        return Verdict(handle, None, None, answer.prefix, answer, counts)
+        return Verdict(handle, None, None, (answer.prefix, key[1]), answer, counts)
     refusal = (
         PrefixSuspended("the prefix of this identifier is suspended")
         if answer.reason is Absence.SUSPENDED
         else NeverRegistered("there is no such identifier")
     )
-    return Verdict(handle, None, refusal, prefix, counts=counts)
+    return Verdict(handle, None, refusal, key, counts=counts)
 
 
 def count(
@@ -98,7 +99,10 @@ def count(
     """Count one answer: only what asks for contents (GET, or POST in its place), nothing that made no sense."""
     if request.method not in ("GET", "POST") or not verdict.counts or isinstance(verdict.refusal, Malformed):
         return
-    counter.count(verdict.prefix, interface, _outcome(verdict, revalidated), request[SOURCE])
+    counter.count(
+        verdict.key, interface, _outcome(verdict, revalidated), request[SOURCE], micros_of(request),
+        marks=marks_of(request.headers.get("User-Agent", "")),
+    )  # fmt: skip
 
 
 def _outcome(verdict: Verdict, revalidated: bool) -> Outcome:

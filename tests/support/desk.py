@@ -27,6 +27,7 @@ from node.site import Ports, own_site
 from node.site_key import public_key_data
 from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
+from resolver.counting.never import NeverCounts
 from resolver.handle import bodies
 from resolver.handle.codes import Flag, OpCode, ResponseCode
 from resolver.handle.computing import Computing
@@ -48,6 +49,8 @@ NODE_PREFIX = Prefix.parse("88.101")
 USUAL_FLAGS = int(Flag.RECURSIVE | Flag.CACHE_CERTIFY | Flag.PUBLIC_ONLY)
 """What Handle.Net's clients send."""
 KEY_INDEX = 300
+PROBE = f"handle:{KEY_INDEX}:0.NA/88.101.3"
+"""Whose questions never count."""
 
 
 @functools.cache
@@ -230,7 +233,9 @@ async def office_at(url: str, pool: Pool, **changed: Any) -> AsyncIterator[Offic
     computing = Computing()
     guard = Guard(administration.keys_of, key_of("node"), limits, computing)
     async with resolver_of(url, site=SITE, **changed) as resolver:
-        desk = Desk(resolver, administration, guard, SITE, key_of("node"), lambda: datetime.now(UTC))
+        desk = Desk(
+            resolver, administration, guard, SITE, key_of("node"), lambda: datetime.now(UTC), NeverCounts([PROBE])
+        )
         try:
             yield Office(desk, resolver, pool)
         finally:

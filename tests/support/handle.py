@@ -25,6 +25,7 @@ from node.worker import guard_limits
 from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.never import NeverCounts
 from resolver.handle.bodies import ResolveRequest, decode_found, encode_resolve
 from resolver.handle.codes import OpCode
 from resolver.handle.conversation import Place
@@ -183,7 +184,7 @@ async def served(
     def now() -> datetime:
         return datetime.now(UTC)
 
-    counter = ResolutionCounter(pool, now, never=(), seconds=3600)
+    counter = ResolutionCounter(pool, None, never=NeverCounts(()), seconds=3600)
     bounds = Bounds(
         given.first_seconds,
         given.idle_seconds,

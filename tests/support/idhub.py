@@ -24,8 +24,11 @@ from node.web import WebSettings, make_app
 from registry.accounts.accounts import Accounts
 from registry.accounts.key_sign_in import KeySignIn
 from registry.accounts.passwords import Passwords
+from registry.api.counted_reads import CountedReads
 from registry.api.idhub.routes import IdhubCases, serve
 from registry.identifiers.many import ManyIdentifiers
+from resolver.counting.counter import ResolutionCounter
+from resolver.counting.never import NeverCounts
 from tests.support.world import Holder, World
 
 DOIP, OPEN = "/api/v1/doip", "/api/v1/open"
@@ -162,6 +165,7 @@ class Hub:
     url: str
     holder: Holder
     other: Holder
+    counter: ResolutionCounter
 
     async def client(self, holder: Holder | None = None, name: str = "App_mes", number: int = 0) -> Client:
         """A new application identity of an enterprise, signed in."""
@@ -182,6 +186,7 @@ async def running_hub(world: World, *, verify_by_get: bool = False) -> AsyncIter
     """The interface on a free port of the loopback."""
     pool, clock = world.pool, world.clock
     accounts = Accounts(pool, clock, Passwords(CHEAPEST), seal=Seal(bytes(32)))
+    counter = ResolutionCounter(pool, None, never=NeverCounts(["account:88.101.2001.App_probe"]), seconds=3600)
     cases = IdhubCases(
         pool=pool,
         clock=clock,
@@ -193,6 +198,7 @@ async def running_hub(world: World, *, verify_by_get: bool = False) -> AsyncIter
         identities=world.application_identities,
         groups=world.identity_groups,
         notifications=world.notifications,
+        reads=CountedReads(counter.count, counter.never.account),
     )
     app = make_app([], authenticate=accounts.authenticate, settings=WebSettings(log_requests=False))
     serve(app.router, cases, verify_by_get=verify_by_get)
@@ -203,6 +209,6 @@ async def running_hub(world: World, *, verify_by_get: bool = False) -> AsyncIter
         await site.start()
         async with aiohttp.ClientSession() as session:
             holder, other = await world.holder(2001), await world.holder(2002)
-            yield Hub(world, session, f"http://127.0.0.1:{runner.addresses[0][1]}", holder, other)
+            yield Hub(world, session, f"http://127.0.0.1:{runner.addresses[0][1]}", holder, other, counter)
     finally:
         await runner.cleanup()

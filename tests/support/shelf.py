@@ -23,6 +23,7 @@ from node.web import WebSettings, make_app
 from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.never import NeverCounts
 from resolver.handle.computing import Computing
 from resolver.handle.proofs import Proofs
 from resolver.http.routes import HandleDesk, add_routes
@@ -189,7 +190,7 @@ class Front:
 @contextlib.asynccontextmanager
 async def front_of(url: str, pool: Pool, *, laboratory: bool = False, **changed: Any) -> AsyncIterator[Front]:
     """The resolver's routes on a free port of the loopback, with a client session bound to it."""
-    counter = ResolutionCounter(pool, lambda: datetime.now(UTC), never=(), seconds=3600)
+    counter = ResolutionCounter(pool, None, never=NeverCounts(()), seconds=3600)
     async with counter, resolver_of(url, **changed) as resolver:
         quiet = WebSettings(log_requests=False)
         app = make_app([], authenticate=_nobody, settings=quiet)

@@ -18,9 +18,11 @@ from yarl import URL
 
 from node.auth import Account, Action, NotAllowed, may_ever
 from node.database import Connection, Pool
+from node.errors import NodeError
 from node.identifier import Identifier
-from node.web import CALLER, Authenticate, bearer_token
+from node.web import Authenticate, bearer_token, signed_in
 from registry.api.compatible import Asked
+from registry.api.counted_reads import CountedReads
 from registry.api.idhub.content import by_english_name, elements, files_in, values_of
 from registry.api.idhub.listing import enterprise_of, shown_time
 from registry.api.idhub.lists import file_suffixes, hands_on
@@ -73,6 +75,7 @@ class Instances:
     identifiers: Identifiers
     many: ManyIdentifiers
     authenticate: Authenticate
+    reads: CountedReads
 
     async def write(self, asked: Asked) -> Any:
         """``POST /api/v1/doip``: whatever operation it names."""
@@ -92,7 +95,7 @@ class Instances:
         operation, target = _asked_for(asked)
         if "Authorization" in asked.request.headers:
             caller = await self.authenticate(bearer_token(asked.request))
-            asked.request[CALLER] = caller.name
+            signed_in(asked.request, caller)
             asked = replace(asked, caller=caller)
         if operation not in _READING:
             raise IdhubRefusal(Status.UN_SUPPORTED_OPERATION)
@@ -101,7 +104,7 @@ class Instances:
     async def _read(self, asked: Asked, operation: Op, target: Identifier) -> Any:
         match operation:
             case Op.RETRIEVE:
-                return await self._retrieve(asked.caller, target)
+                return await self._retrieve(asked, target)
             case Op.HELLO:
                 return await self._hello(asked.request, target)
             case Op.LIST_OPERATIONS:
@@ -174,18 +177,23 @@ class Instances:
                 if refusal is not None:
                     raise refusal
 
-    async def _retrieve(self, caller: Account | None, target: Identifier) -> dict[str, Any]:
-        async with reading(self.pool) as connection:
-            metadata = await find_metadata(connection, target.text)
-            if metadata is not None:
-                return await _resolved_metadata(connection, caller, metadata)
-            try:
-                stored, template, visible = await readable_values(connection, caller, target)
-            except (PrefixUnknown, IdentifierUnknown):
+    async def _retrieve(self, asked: Asked, target: Identifier) -> dict[str, Any]:
+        """Metadata, or an instance, whose retrieval counts as a resolution."""
+        try:
+            async with reading(self.pool) as connection:
+                metadata = await find_metadata(connection, target.text)
+                if metadata is not None:
+                    return await _resolved_metadata(connection, asked.caller, metadata)
+                told = await _resolved_instance(connection, *await readable_values(connection, asked.caller, target))
+        except NodeError as error:
+            self.reads.refused(asked, target, error)
+            if isinstance(error, PrefixUnknown | IdentifierUnknown):
                 raise IdhubRefusal(Status.DO_NOT_FOUND) from None
-            except NotReadable:
+            if isinstance(error, NotReadable):
                 raise IdhubRefusal(Status.NO_PERMISSION_VIEW_DATA) from None
-            return await _resolved_instance(connection, stored, template, visible)
+            raise
+        self.reads.answered(asked, target)
+        return told
 
     async def _hello(self, request: web.Request, target: Identifier) -> dict[str, Any]:
         async with reading(self.pool) as connection:

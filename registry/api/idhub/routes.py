@@ -12,6 +12,7 @@ from node.database import Pool
 from node.web import Authenticate
 from registry.accounts.key_sign_in import KeySignIn
 from registry.api.compatible import Endpoint, add_endpoints
+from registry.api.counted_reads import CountedReads
 from registry.api.idhub.files import FileDesk
 from registry.api.idhub.instances import Instances
 from registry.api.idhub.login import Login
@@ -43,10 +44,17 @@ class IdhubCases:
     identities: ApplicationIdentities
     groups: IdentityGroups
     notifications: Notifications
+    reads: CountedReads
 
 
 def add_routes(
-    router: web.UrlDispatcher, cases: UseCases, pool: Pool, clock: Callable[[], datetime], *, verify_by_get: bool
+    router: web.UrlDispatcher,
+    cases: UseCases,
+    pool: Pool,
+    clock: Callable[[], datetime],
+    reads: CountedReads,
+    *,
+    verify_by_get: bool,
 ) -> None:
     """Serve IDHub; other addresses below its own are refused in its envelope."""
     served = IdhubCases(
@@ -60,6 +68,7 @@ def add_routes(
         identities=cases.application_identities,
         groups=cases.identity_groups,
         notifications=cases.notifications,
+        reads=reads,
     )
     serve(router, served, verify_by_get=verify_by_get)
 
@@ -73,7 +82,7 @@ def serve(router: web.UrlDispatcher, cases: IdhubCases, *, verify_by_get: bool) 
 def idhub_endpoints(cases: IdhubCases, *, verify_by_get: bool) -> list[Endpoint]:
     """All of them; ``verify_by_get`` serves clients whose verify-response is a GET with a body (8.2)."""
     login = Login(cases.key_sign_in)
-    instances = Instances(cases.pool, cases.identifiers, cases.many, cases.authenticate)
+    instances = Instances(cases.pool, cases.identifiers, cases.many, cases.authenticate, cases.reads)
     meta = MetaDesk(cases.pool, cases.clock, cases.identities, cases.groups, cases.notifications)
     files = FileDesk(cases.pool, cases.files)
     verify = f"{_DOIP}/public/verify-response"

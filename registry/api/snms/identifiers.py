@@ -12,6 +12,7 @@ from node.database import Pool
 from node.errors import NodeError
 from node.identifier import Identifier, Prefix
 from registry.api.compatible import Asked, Endpoint, FieldMissing, FieldUnreadable, read_json, shorter
+from registry.api.counted_reads import CountedReads
 from registry.api.snms.envelope import row_outcome
 from registry.api.snms.template_store import name_of, version_of
 from registry.api.snms.values import SentValue, ValueForm
@@ -53,14 +54,27 @@ _Rows = list[SentRow | NodeError]
 _Write = Callable[[Sequence[Wanted]], Awaitable[list[Outcome]]]
 
 
-def identifier_endpoints(pool: Pool, identifiers: Identifiers, many: ManyIdentifiers) -> list[Endpoint]:
+def identifier_endpoints(
+    pool: Pool, identifiers: Identifiers, many: ManyIdentifiers, reads: CountedReads
+) -> list[Endpoint]:
     """Everything below ``/identityv2/data``, and the older address of the query."""
-    return [*_single_endpoints(pool, identifiers, many), *_batch_endpoints(pool, many)]
+    return [*_single_endpoints(pool, identifiers, many, reads), *_batch_endpoints(pool, many)]
 
 
-def _single_endpoints(pool: Pool, identifiers: Identifiers, many: ManyIdentifiers) -> list[Endpoint]:
+def _single_endpoints(
+    pool: Pool, identifiers: Identifiers, many: ManyIdentifiers, reads: CountedReads
+) -> list[Endpoint]:
     async def detail(asked: Asked) -> dict[str, Any]:
         identifier = read_handle(asked.needed("handle", _HANDLE))
+        try:
+            told = await tell(asked, identifier)
+        except NodeError as error:
+            reads.refused(asked, identifier, error)
+            raise
+        reads.answered(asked, identifier)
+        return told
+
+    async def tell(asked: Asked, identifier: Identifier) -> dict[str, Any]:
         found, stored = await identifiers.get(asked.account, identifier)
         async with reading(pool) as connection:
             grant = await readable_prefix(connection, asked.account, Action.IDENTIFIER_READ, identifier.prefix)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from node.database import Pool
 from registry.api.compatible import Endpoint, add_endpoints
+from registry.api.counted_reads import CountedReads
 from registry.api.snms.enterprises import enterprise_endpoints
 from registry.api.snms.envelope import SnmsEnvelope
 from registry.api.snms.files import file_endpoints
@@ -24,7 +25,9 @@ Clock = Callable[[], datetime]
 _BENEATH = ("/snms/api", "/identityv2", "/identity/registry", "/identity/token")
 
 
-def snms_endpoints(cases: UseCases, pool: Pool, clock: Clock, registrar_name: str) -> list[Endpoint]:
+def snms_endpoints(
+    cases: UseCases, pool: Pool, clock: Clock, registrar_name: str, reads: CountedReads
+) -> list[Endpoint]:
     """All of them, on the use cases of ``/v1``; ``registrar_name`` is who registered the prefixes."""
     return [
         *identity_endpoints(cases.accounts, cases.onboarding),
@@ -34,11 +37,13 @@ def snms_endpoints(cases: UseCases, pool: Pool, clock: Clock, registrar_name: st
         ),
         *prefix_endpoints(pool, cases.prefixes, cases.enterprises, registrar_name),
         *template_endpoints(SnmsTemplates(pool, clock)),
-        *identifier_endpoints(pool, cases.identifiers, cases.many_identifiers),
+        *identifier_endpoints(pool, cases.identifiers, cases.many_identifiers, reads),
     ]
 
 
-def add_routes(router: web.UrlDispatcher, cases: UseCases, pool: Pool, clock: Clock, registrar_name: str) -> None:
+def add_routes(
+    router: web.UrlDispatcher, cases: UseCases, pool: Pool, clock: Clock, registrar_name: str, reads: CountedReads
+) -> None:
     """Serve SNMS."""
-    endpoints = snms_endpoints(cases, pool, clock, registrar_name)
+    endpoints = snms_endpoints(cases, pool, clock, registrar_name, reads)
     add_endpoints(router, endpoints, SnmsEnvelope(), cases.accounts.authenticate, beneath=_BENEATH)

@@ -21,6 +21,7 @@ from node.record import ADMIN_READ, ADMIN_WRITE, Record, Value
 from node.site_key import public_key_data
 from registry.handle.administration import HandleAdministration
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.never import NeverCounts
 from resolver.handle.conversation import Place
 from resolver.handle.guard import GuardLimits
 from resolver.handle.ports import bind
@@ -71,7 +72,7 @@ async def house(database_url: str, pool: Pool, tmp_path: Path) -> AsyncIterator[
     prefix = registrar.holder.prefix
     key = Value(300, "HS_PUBKEY", public_key_data(key_of("administrator")))
     await administer(world, prefix, admin_value(f"0.NA/{prefix.text}", 0), key)
-    counter = ResolutionCounter(pool, world.clock, never=(), seconds=3600)
+    counter = ResolutionCounter(pool, None, never=NeverCounts(()), seconds=3600)
     administration = HandleAdministration(pool, world.clock, NODE_PREFIX, Random(7))
     limits = GuardLimits(
         challenge_seconds=60, session_seconds=3600, iterations=100_000, legacy_proofs=False, login_networks=LOOPBACK

@@ -52,7 +52,7 @@ def vector(name: str) -> bytes:
 
 
 async def counted(exchange: Any) -> tuple[Outcome | None, str]:
-    return exchange.reply.outcome, exchange.reply.prefix
+    return exchange.reply.outcome, exchange.reply.key[0]
 
 
 async def remembered(office: Office, handle: str) -> None:
@@ -98,7 +98,7 @@ async def test_an_answer_that_is_one_of_a_kind_rests_on_nothing(peer: Peer, pump
     reply = (await peer.resolve(pump, flags=USUAL_FLAGS | flag)).reply
     assert reply.outcome is Outcome.HIT
     assert reply.standing is None
-    assert reply.key is None
+    assert reply.key == ("88.101.1", "PUMP-001")
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,18 @@ async def test_values_of_administrators_are_told_to_who_proves_that_he_may_read_
     assert [(value.index, value.data) for value in proved.values] == [(1, b"https://a.example/"), (2, b"12 yuan")]
     assert await counted(proved) == (Outcome.HIT, "88.101.1")
     assert proved.reply.standing is None
+
+
+async def test_what_an_identity_asks_that_never_counts_is_answered_and_not_counted(
+    office: Office, peer: Peer, shelf: Shelf, pool: Pool
+) -> None:
+    await shelf.prefix("88.101.3")
+    await shelf.register("88.101.3/A", MIXED)
+    identity = await admit(pool, "88.101.3")
+    challenged = await peer.resolve("88.101.3/A", flags=FULL)
+    proved = await office.peer().prove(challenged, identity, key_of("88.101.3"))
+    assert proved.code == ResponseCode.SUCCESS
+    assert await counted(proved) == (None, "88.101.3")
 
 
 async def test_a_wrong_proof_reads_nothing(peer: Peer, shelf: Shelf, pool: Pool) -> None:

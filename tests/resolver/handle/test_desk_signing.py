@@ -115,5 +115,5 @@ async def test_when_too_many_wait_for_a_signature_the_rest_is_told_to_come_back(
     assert set(codes) == {ResponseCode.SUCCESS, ResponseCode.TOO_BUSY}
     assert codes[ResponseCode.SUCCESS] >= 50
     refused = next(exchange for exchange in exchanges if exchange.code == ResponseCode.TOO_BUSY)
-    assert (refused.reply.outcome, refused.reply.prefix) == (Outcome.ERROR, "88.101.1")
+    assert (refused.reply.outcome, refused.reply.key[0]) == (Outcome.ERROR, "88.101.1")
     assert (await peers[0].resolve(pump, flags=CERTIFIED)).code == ResponseCode.SUCCESS

@@ -18,6 +18,7 @@ from node.site import Ports, own_site
 from node.site_key import public_key_data
 from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
+from resolver.counting.never import NeverCounts
 from resolver.handle.bodies import SessionSetup, decode_session_setup_reply, encode_session_setup
 from resolver.handle.codes import OpCode, ResponseCode
 from resolver.handle.computing import Computing
@@ -85,7 +86,7 @@ async def worker(number: int, folder: Path, pool: Pool, url: str) -> AsyncIterat
         return datetime.now(UTC)
 
     administration = HandleAdministration(pool, clock, Prefix.parse("88.101"))
-    desk = Desk(resolver, administration, guard, SITE, NODE_KEY, clock)
+    desk = Desk(resolver, administration, guard, SITE, NODE_KEY, clock, NeverCounts(()))
     async with Neighbours(desk, place, folder) as neighbours:
         yield neighbours
     await desk.close()

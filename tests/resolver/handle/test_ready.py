@@ -147,14 +147,14 @@ async def test_what_is_kept_is_bounded(node: Served, shelf: Shelf, pump: str) ->
     assert answer is not None
     for number in range(1000):
         request = resolution(pump, types=[f"T{number}"])
-        reply = Reply(answer.message(request), answer.outcome, answer.prefix, answer.entry, answer.key)
+        reply = Reply(answer.message(request), answer.outcome, answer.key, answer.entry)
         for kept in (ready, small):
             kept.keep(request, question_of(request), reply)
     assert len(ready) == 10
     assert 0 < len(small) <= 12
     request = resolution(pump, types=["huge"])
     huge = answer.message(request) + bytes(70_000)
-    ready.keep(request, b"huge", Reply(huge, answer.outcome, answer.prefix, answer.entry, answer.key))
+    ready.keep(request, b"huge", Reply(huge, answer.outcome, answer.key, answer.entry))
     assert ready.find(b"huge") is None
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from loadtest.fuzz_handle import PREFIX, seeds
 from node.database import Pool
 from node.http_server import Bounds
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.never import NeverCounts
 from resolver.handle.codes import OpCode
 from resolver.handle.conversation import Transport
 from resolver.handle.envelope import ENVELOPE_BYTES, HEADER_BYTES, decode_envelope
@@ -60,7 +60,7 @@ async def port(office: Office, shelf: Shelf, pool: Pool) -> AsyncIterator[int]:
     await shelf.prefix()
     await shelf.register(f"{PREFIX}/Pump-001", template_id=await shelf.template())
     await admit(pool, PREFIX)
-    counter = ResolutionCounter(pool, lambda: datetime.now(UTC), never=(), seconds=3600)
+    counter = ResolutionCounter(pool, None, never=NeverCounts(()), seconds=3600)
     front = Front(Transport.TCP, office.desk.answer, ReadyAnswers(office.resolver), counter)
     bound = socket.create_server(("127.0.0.1", 0))
     bounds = Bounds(header_seconds=30, idle_seconds=600, connections=64, connections_per_source=64)

@@ -12,10 +12,12 @@ import pytest
 
 from node.journal import Interface
 from node.record import Value
+from node.resolutions import Outcome
 from tests.support.administrators import administrator
 from tests.support.registrar import admin_value, administer
 from tests.support.secure import Secure, secure_node
 
+PROBE = "301:0.NA/88.101.3001"
 URL_VALUE = {"index": 1, "type": "URL", "data": {"format": "string", "value": "https://pumps.example/1"}}
 
 
@@ -415,3 +417,15 @@ async def test_what_is_written_here_is_the_same_identifier_everywhere(ask: Secur
     assert own.status == 200
     rows = await ask.node.world.pool.fetch("SELECT interface FROM identifier_history")
     assert {row["interface"] for row in rows} == {Interface.HANDLE_JSON}
+
+
+async def test_what_an_identity_reads_that_never_counts_is_told_and_not_counted(database_url: str) -> None:
+    async with secure_node(database_url, counting={"never": [f"handle:{PROBE}"]}) as ask:
+        assert ask.who.username == PROBE
+        assert await put(ask, ask.handle("counted"), [URL_VALUE]) == (201, 1)
+        for nobody in (None, {}):
+            answer = await ask("GET", f"/handles/{ask.handle('counted')}", as_=nobody)
+            assert answer.status == 200
+        await ask.node.counter.write()
+        counted = await ask.node.world.pool.fetch("SELECT outcome, resolutions FROM resolution_count")
+    assert [tuple(row) for row in counted] == [(Outcome.HIT, 1)]
