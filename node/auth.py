@@ -127,8 +127,11 @@ class Action(StrEnum):
     ANNOUNCEMENT_READ = "announcement.read"
     ANNOUNCEMENT_EDIT = "announcement.edit"
 
+    STATISTICS_READ = "statistics.read"
+    NODE_STATISTICS_READ = "node_statistics.read"
     HISTORY_READ = "history.read"
     NODE_READ = "node.read"
+    ACCEPTANCE_READ = "acceptance.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +249,11 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.SERVICE_REQUEST_CLOSE: frozenset({_A, _E}),
     Action.ANNOUNCEMENT_READ: frozenset({_A, _R, _U}),
     Action.ANNOUNCEMENT_EDIT: frozenset({_A}),
+    Action.STATISTICS_READ: frozenset({_A, _R, _U, _E, _P}),
+    Action.NODE_STATISTICS_READ: frozenset({_A, _R, _U}),
     Action.HISTORY_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.NODE_READ: frozenset({_A, _R, _U}),
+    Action.ACCEPTANCE_READ: frozenset({_A, _R, _U}),
 }
 
 

@@ -19,12 +19,15 @@ from typing import Annotated, Any
 import typer
 
 from node import __version__, config
+from node.acceptance_command import acceptance_command
 from node.admin_key_command import admin_key_app
 from node.batch_command import batch_app
 from node.errors import NodeError
 from node.keygen_command import keygen
 from node.log import configure
+from node.mock_national_command import mock_national
 from node.movein_command import move_in_app
+from node.recount_command import recount_command
 from node.resolve_command import resolve, whois
 from node.terminal import LOCAL_NODE, ServerOption, TokenOption, err, out, run
 
@@ -35,6 +38,7 @@ app = typer.Typer(
 app.add_typer(batch_app, name="batch")
 app.add_typer(move_in_app, name="move-in")
 app.command("keygen")(keygen)
+app.command("mock-national")(mock_national)
 app.command("resolve")(resolve)
 app.command("whois")(whois)
 
@@ -80,6 +84,8 @@ async def _admin_keys(config_file: Path | None) -> AsyncIterator[Any]:
 
 
 app.add_typer(admin_key_app(_admin_keys), name="admin-key")
+app.command("acceptance")(acceptance_command(_settings))
+app.command("recount")(recount_command(_settings))
 
 
 @app.command()
@@ -149,6 +155,7 @@ def demo(
     """完整演示：真实产品注册、解析、上报 · the whole node with real products."""
     configure("warning")
 
+    from admin.acceptance.printing import acceptance_table
     from loadtest.hammer import resolve_many
     from node.demo.shown import shown
     from node.demo.stage import Stage
@@ -163,6 +170,7 @@ def demo(
 
     def show(table: DemoTable) -> None:
         out.print(shown(table))
+        out.print(acceptance_table(table.acceptance))
         for name, address in table.addresses.items():
             out.print(f"{name}: {address}", markup=False, highlight=False, soft_wrap=True)
         if json_file is not None:
@@ -304,47 +312,6 @@ def export(
     octets = sum(part.octets for part in manifest.parts)
     out.print(f"{directory}: {manifest.prefix}, position {manifest.position}, {rows:,} rows, {octets:,} B",
               markup=False, highlight=False, soft_wrap=True)  # fmt: skip
-
-
-@app.command("mock-national")
-def mock_national(
-    database_url: Annotated[str, typer.Option(help="它自己的数据库 · its own PostgreSQL database")],
-    access_key: Annotated[str, typer.Option(help="发给节点的 AccessKey · issued to the node")],
-    secret_key: Annotated[str, typer.Option(envvar="BIAOSHI_MOCK_SECRET_KEY", help="SecretKey")],
-    prefix: Annotated[str, typer.Option(help="授权给该节点的前缀 · the prefix delegated to the node")] = "88.101",
-    host: Annotated[str, typer.Option(help="监听地址 · address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="端口 · port")] = 8900,
-    delay_ms: Annotated[int, typer.Option(min=0, max=600_000, help="每个应答延迟 · delay of every answer")] = 0,
-    reject_share: Annotated[float, typer.Option(min=0, max=1, help="拒绝有效随机数 · share of nonces refused")] = 0.0,
-    busy_share: Annotated[float, typer.Option(min=0, max=1, help="暂缓的消息 · share of messages put off")] = 0.0,
-    repeat_share: Annotated[float, typer.Option(min=0, max=1, help="重复确认 · share acknowledged twice")] = 0.0,
-    drop_share: Annotated[float, typer.Option(min=0, max=1, help="断开连接 · share of connections reset")] = 0.0,
-) -> None:
-    """模拟国家顶级节点，可带故障 · the mock national top-level node, with faults if asked."""
-    configure("warning")
-
-    from node.national.mock import run_mock
-    from node.national.mock_faults import Faults
-    from node.national.mock_store import IssuedKey
-    from node.national.signature import KeyPair
-    from node.supervisor import ParentLink, until_told_to_stop
-
-    faults = Faults(
-        delay_ms=delay_ms,
-        reject_share=reject_share,
-        busy_share=busy_share,
-        repeat_share=repeat_share,
-        drop_share=drop_share,
-    )
-
-    async def work() -> None:
-        link = ParentLink()
-        keys = [IssuedKey(KeyPair(access_key, secret_key), prefix)]
-        async with run_mock(database_url, host, port, keys=keys, faults=faults) as mock:
-            out.print(f"模拟国家顶级节点 · mock national node: {mock.url}", highlight=False)
-            await until_told_to_stop(link)
-
-    run(work())
 
 
 @app.command()

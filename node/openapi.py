@@ -6,7 +6,7 @@ schemas are the 2020-12 dialect that OpenAPI 3.1 uses, so nothing is translated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -73,7 +73,10 @@ Mode = Literal["validation", "serialization"]
 
 def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
     inputs = {model for route in routes for model in (route.body, route.query) if isinstance(model, type)}
-    outputs = {model for route in routes for model in route.answers.values() if isinstance(model, type)}
+    outputs = {
+        form for route in routes for answer in route.answers.values() for form in _forms(answer)
+        if isinstance(form, type)
+    }  # fmt: skip
     wanted: list[tuple[type[BaseModel], Mode]] = [
         *((model, "validation") for model in sorted(inputs, key=lambda model: model.__name__)),
         *((model, "serialization") for model in sorted(outputs, key=lambda model: model.__name__)),
@@ -138,12 +141,21 @@ def _answers(route: Route, references: dict[Any, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, answer in route.answers.items():
         response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-        if isinstance(answer, tuple):
-            response["content"] = {media: {"schema": _schema_of(media)} for media in answer}
-        elif answer is not None:
-            response["content"] = {"application/json": {"schema": references[answer, "serialization"]}}
+        if answer is not None:
+            response["content"] = {
+                form if isinstance(form, str) else "application/json": {
+                    "schema": _schema_of(form) if isinstance(form, str) else references[form, "serialization"]
+                }
+                for form in _forms(answer)
+            }
         responses[str(status)] = response
     return responses
+
+
+def _forms(answer: type[BaseModel] | tuple[type[BaseModel] | str, ...] | None) -> Sequence[type[BaseModel] | str]:
+    if isinstance(answer, tuple):
+        return answer
+    return () if answer is None else (answer,)
 
 
 def _schema_of(media: str) -> dict[str, str]:

@@ -13,9 +13,11 @@ A module of routes is a function that takes its use cases and returns a list of 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +85,14 @@ class Call:
             raise InvalidPathParameter(f"{name} is not a positive number", field=name)
         return int(text)
 
+    def day(self, name: str) -> date:
+        """A path parameter that is a day of the years 2000 to 2999. Raises ``InvalidPathParameter``."""
+        text = self.text(name)
+        if re.fullmatch(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
+            with contextlib.suppress(ValueError):
+                return date.fromisoformat(text)
+        raise InvalidPathParameter(f"{name} is not a day such as 2026-11-21", field=name)
+
 
 Handler = Callable[..., Awaitable[Reply]]
 
@@ -119,6 +129,7 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "fee_plan_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "plan_order_id": {"type": "string", "format": "uuid"},
     "month": {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
+    "day": {"type": "string", "format": "date"},
     "template_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "template_category_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "prefix": {"type": "string", "pattern": r"^(86|88)\.[0-9]+(\.[0-9A-Za-z]+)*$", "maxLength": 64},
@@ -133,9 +144,9 @@ class Route:
 
     ``action`` is what the caller must be allowed to do at all; ``None`` makes the route public, and only then
     may ``caller`` be missing. ``body`` and ``query`` are pydantic models handed to the handler as keywords of
-    these names. ``answers`` maps each success status to the model of its body (or ``None``, or the media types
-    of a stream); ``errors`` names what the operation itself can refuse with, beyond what every
-    operation can (authentication, rights, form of the input, database away).
+    these names. ``answers`` maps each success status to the model of its body (or ``None``, or the media types of
+    a stream, or both where the client chooses); ``errors`` names what the operation itself can refuse with, beyond
+    what every operation can (authentication, rights, form of the input, database away).
     """
 
     __slots__ = (
@@ -153,7 +164,7 @@ class Route:
         tag: str,
         summary: str,
         summary_zh: str,
-        answers: Mapping[int, type[BaseModel] | tuple[str, ...] | None],
+        answers: Mapping[int, type[BaseModel] | tuple[type[BaseModel] | str, ...] | None],
         errors: tuple[type[NodeError], ...] = (),
         body: type[BaseModel] | Upload | None = None,
         query: type[BaseModel] | None = None,

@@ -2,7 +2,7 @@
 
 supervisor   migrates, founds the node, starts the children and keeps them alive
 worker       answers every interface: ``node/worker.py``
-steward      reports upward, applies what comes back, reminds of what ends
+steward      reports upward, applies what comes back, reminds of what ends, sums up and closes what was counted
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from admin.acceptance.profiles import find_profile, read_profiles
+from admin.statistics.keeping import FigureKeeper, keep_figures
+from admin.statistics.rules import definition_of
 from node import __version__, config, embedded, founding, metrics
 from node.child import database_url, until_there, utc_now
 from node.config import Settings
@@ -33,7 +36,7 @@ from node.sealing import seal_of
 from node.site_key import site_key
 from node.supervisor import Child, ChildSpec, ParentLink, children, until_told_to_stop
 from node.tls import ServerCertificate
-from node.worker import MEETING_PLACE, PLACE, worker
+from node.worker import MEETING_PLACE, PLACE, counting_folder, worker
 from registry.accounts.accounts import Accounts
 from registry.accounts.passwords import Passwords
 from registry.commerce.drawing_up import draw_up_hourly
@@ -41,6 +44,9 @@ from registry.commerce.statements import Statements
 from registry.documents.shipped import ship
 from registry.prefixes import Prefixes
 from registry.profiles.validity import remind_daily
+from resolver.counting.bots import WORDS
+from resolver.counting.keeping import keep_evidence
+from resolver.counting.never import NeverCounts
 from resolver.handle import ports as handle_ports
 
 log = structlog.get_logger("serve")
@@ -66,7 +72,8 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
     """The whole node with its children, until the block ends.
 
     Raises ``PortTaken``, ``SiteKeyUnusable``, ``InvalidPublicAddress``, ``CertificateNotMade``,
-    ``CertificateUnusable``, the errors of the embedded PostgreSQL and of migration, ``ChildNotReady``.
+    ``CertificateUnusable``, ``ProfilesUnreadable``, ``ProfileUnknown``, the errors of the embedded PostgreSQL and of
+    migration, ``ChildNotReady``.
     """
     check_free(settings.http.host, settings.http.port)
     if settings.https.enabled:
@@ -75,6 +82,7 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
     if settings.handle.enabled:
         handle_ports.check_free(settings.http.host, settings.handle.port, udp=settings.handle.udp)
     site_of(settings, await asyncio.to_thread(site_key, site_key_file(settings)))
+    find_profile(await asyncio.to_thread(read_profiles, settings.acceptance.profiles), settings.acceptance.profile)
     async with database(settings) as url:
         await migrate(url)
         laboratory = await founding.found(url, laboratory=settings.node.laboratory, at=utc_now())
@@ -152,7 +160,7 @@ async def _put_in_what_is_shipped(url: str, settings: Settings) -> None:
 
 
 async def steward(settings: Settings, link: ParentLink) -> None:
-    """Report upward, remind of what ends, draw up statements, until told to stop."""
+    """Report upward, remind of what ends, draw up statements, keep evidence and figures, until told to stop."""
     url = database_url(settings)
     pool = await until_there(
         lambda: open_pool(url, "biaoshi_writer", size=6, seconds=settings.database.seconds, name="biaoshi steward"),
@@ -169,17 +177,25 @@ async def steward(settings: Settings, link: ParentLink) -> None:
         national.deadline_seconds,
     )  # fmt: skip
     stop = asyncio.Event()
-    reporting = asyncio.create_task(
-        run_steward(pool, docking, apply_verdict, version=__version__, clock=utc_now, stop=stop)
-    )
-    reminding = asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop))
-    drawing_up = asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop))
+    doing = [
+        asyncio.create_task(run_steward(pool, docking, apply_verdict, version=__version__, clock=utc_now, stop=stop)),
+        asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop)),
+        asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop)),
+    ]
+    counting, folder = settings.counting, await counting_folder(settings, pool)
+    never = NeverCounts(counting.never, laboratory=settings.node.laboratory)
+    rule = definition_of(never.told, settings.flags, "\n".join(WORDS).encode())
+    keeper = FigureKeeper(pool, folder, rule, counting.minute_days, utc_now)
+    doing.append(asyncio.create_task(keep_figures(keeper, stop)))
+    if folder is not None:
+        evidence = keep_evidence(pool, folder, evidence_days=counting.evidence_days, clock=utc_now, stop=stop)
+        doing.append(asyncio.create_task(evidence))
     told = asyncio.create_task(until_told_to_stop(link))
-    await asyncio.wait({reporting, reminding, drawing_up, told}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({*doing, told}, return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
     stop.set()
     try:
-        await asyncio.gather(reporting, reminding, drawing_up)
+        await asyncio.gather(*doing)
     finally:
         pool.terminate()
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import ipaddress
 import os
 import resource
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,24 +26,31 @@ import admin.pages
 import registry.api.idhub.routes
 import registry.api.snms.routes
 import resolver.http.routes
-from node import __version__, config, observe
+from admin.acceptance.acceptance import Acceptance
+from admin.acceptance.profiles import read_profiles
+from admin.api import FigureCases, figure_cases, figure_routes
+from node import __version__, observe
 from node.child import database_url, until_there, utc_now
 from node.config import Settings
 from node.database import Pool, open_pool
+from node.founding import node_id_of
 from node.http_server import Bounds, HttpServer, bind
 from node.openapi import document
-from node.own_face import certificate_of, seal_key_file, site_key_file, site_of
+from node.own_face import certificate_of, counting_directory, seal_key_file, site_key_file, site_of
 from node.sealing import seal_of
 from node.site_key import site_key
 from node.supervisor import ParentLink, until_told_to_stop
 from node.tls import ServerCertificate
 from node.use_cases import storage_of, use_cases
-from node.web import WebSettings, make_app
+from node.web import TENANT_SEEN, WebSettings, make_app
+from registry.api.counted_reads import CountedReads
 from registry.api.v1.routes import UseCases, all_routes
 from registry.handle.administration import HandleAdministration
 from registry.profiles.sealing_old import seal_old_contacts
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.folder import CountingFolder, CountingFolderUnusable, open_folder
+from resolver.counting.never import NeverCounts
 from resolver.handle import http_post
 from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
@@ -80,9 +87,7 @@ async def worker(settings: Settings, link: ParentLink) -> None:
         ),
         link,
     )
-    counter = ResolutionCounter(
-        pool, utc_now, never=_never_counted(settings), seconds=settings.counting.flush_seconds
-    )
+    counter = await counter_of(settings, pool)
     key = await asyncio.to_thread(site_key, site_key_file(settings))
     seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
     site = site_of(settings, key)
@@ -113,7 +118,11 @@ async def worker(settings: Settings, link: ParentLink) -> None:
             place=_place(), directory=Path(os.environ.get(MEETING_PLACE, "")),
         )  # fmt: skip
         desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, key), site)
-        app = application(settings, use_cases(settings, pool, seal, storage), pool, answers, counter, desk)
+        cases = use_cases(settings, pool, seal, storage)
+        profiles = await asyncio.to_thread(read_profiles, settings.acceptance.profiles)
+        acceptance = Acceptance(pool, utc_now, profiles, settings.acceptance.profile)
+        figures = figure_cases(pool, utc_now, time.monotonic, cases.filing_limit, acceptance)
+        app = application(settings, cases, figures, pool, answers, counter, desk)
         http_post.add_routes(app.router, native.http)
         await stack.enter_async_context(native)
         http = settings.http
@@ -144,13 +153,14 @@ async def worker(settings: Settings, link: ParentLink) -> None:
 def application(
     settings: Settings,
     cases: UseCases,
+    figures: FigureCases,
     pool: Pool,
     answers: Resolver,
     counter: ResolutionCounter,
     desk: HandleDesk,
 ) -> web.Application:
     """Everything a worker answers: management, pages, resolution, what operators' tools ask."""
-    routes = all_routes(cases)
+    routes = [*all_routes(cases), *figure_routes(figures)]
     app = make_app(
         routes,
         authenticate=cases.accounts.authenticate,
@@ -161,6 +171,9 @@ def application(
             log_requests=settings.log.requests,
         ),
     )
+
+    app[TENANT_SEEN] = counter.note_tenant
+    reads = CountedReads(counter.count, counter.never.account)
 
     async def end_streams(_: web.Application) -> None:
         cases.batch_progress.stop()
@@ -175,10 +188,10 @@ def application(
         return {"database": await probe.answered(), "notices": answers.listening}
 
     if settings.snms.enabled:
-        registry.api.snms.routes.add_routes(app.router, cases, pool, utc_now, settings.snms.registrar_name)
+        registry.api.snms.routes.add_routes(app.router, cases, pool, utc_now, settings.snms.registrar_name, reads)
     if settings.idhub.enabled:
         by_get = settings.idhub.verify_by_get
-        registry.api.idhub.routes.add_routes(app.router, cases, pool, utc_now, verify_by_get=by_get)
+        registry.api.idhub.routes.add_routes(app.router, cases, pool, utc_now, reads, verify_by_get=by_get)
     observe.add_routes(app.router, readiness)
     admin.pages.add_routes(app.router, face, openapi)
     admin.filing.add_routes(app.router, face, cases.filing, cases.filing_limit)
@@ -236,9 +249,27 @@ def _place() -> Place:
     return Place(int(number), int(of))
 
 
-def _never_counted(settings: Settings) -> tuple[config.Network, ...]:
-    networks = [ipaddress.ip_network(text) for text in settings.counting.never if not text[0].isalpha()]
-    return tuple(network for network in networks if not (settings.node.laboratory and network.is_loopback))
+async def counter_of(settings: Settings, pool: Pool) -> ResolutionCounter:
+    """What counts resolutions; in memory alone where its folder cannot be used. Raises ``DatabaseAway``."""
+    counting, laboratory = settings.counting, settings.node.laboratory
+    return ResolutionCounter(
+        pool,
+        await counting_folder(settings, pool),
+        never=NeverCounts(counting.never, laboratory=laboratory),
+        seconds=counting.flush_seconds,
+        bots=settings.flags.bots,
+        laboratory=laboratory,
+        client_addresses=counting.client_addresses,
+    )
+
+
+async def counting_folder(settings: Settings, pool: Pool) -> CountingFolder | None:
+    """Where counters and event files are, ``None`` where no folder can be used. Raises ``DatabaseAway``."""
+    try:
+        return await asyncio.to_thread(open_folder, counting_directory(settings), await node_id_of(pool))
+    except CountingFolderUnusable as error:
+        log.warning("counting_in_memory_alone", cause=error.detail)
+        return None
 
 
 def _make_room_for(connections: int) -> None:

@@ -30,6 +30,7 @@ _WORKERS = 2
 _ACCESS_KEY = "demo-node"
 _OWN_SETTINGS = (
     "BIAOSHI_NODE_", "BIAOSHI_HTTP_", "BIAOSHI_HTTPS_", "BIAOSHI_HANDLE_", "BIAOSHI_DATABASE_", "BIAOSHI_NATIONAL_",
+    "BIAOSHI_COUNTING_", "BIAOSHI_FLAGS_", "BIAOSHI_ACCEPTANCE_",
 )  # fmt: skip
 
 
@@ -162,6 +163,9 @@ key_file = "{self.folder / "handle-key.pem"}"
 
 [database]
 url = "{url}"
+
+[counting]
+directory = "{self.folder / "counting"}"
 
 [national]
 url = "http://{_HOST}:{self.national_port}"

@@ -31,6 +31,7 @@ PUBLIC = {
     "GET /rdap/prefix/{prefix}",
     "GET /rdap/entity/{enterprise_number}",
     "GET /rdap/help",
+    "GET /v1/public/monitoring",
 }
 ROUTES = declared_routes()
 
@@ -104,6 +105,7 @@ async def status_for(node: Node, route: Route, by: str | None, template_id: int)
         "fee_plan_id": "1",
         "plan_order_id": "00000000-0000-7000-8000-000000000006",
         "month": "2026-10",
+        "day": "2026-10-31",
         "transfer_id": "00000000-0000-7000-8000-000000000005",
         "reserved_number_id": "1",
         "prefix": node.holder.prefix.text,

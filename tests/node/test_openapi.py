@@ -136,6 +136,14 @@ def test_a_stream_names_its_media_types() -> None:
     assert list(found["responses"]["200"]["content"]) == ["application/x-ndjson", "text/csv"]
 
 
+def test_an_answer_in_the_form_that_the_client_chooses_names_both() -> None:
+    content = operation(route(answers={200: (ShelfView, "text/csv")}))["responses"]["200"]["content"]
+    assert content == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/ShelfView"}},
+        "text/csv": {"schema": {"type": "string"}},
+    }
+
+
 def test_an_answer_without_body_has_no_content() -> None:
     assert operation(route("DELETE", answers={204: None}))["responses"]["204"] == {"description": "No Content"}
 

@@ -259,7 +259,8 @@ grant.read ARUEP            grant.edit AEP              notification.read ARUEP
 review.read ARU             review.claim R              review.check R
 service_request.file AE     service_request.read ARUE   service_request.handle A    service_request.close AE
 announcement.read ARU       announcement.edit A
-history.read ARUEP          node.read ARU
+statistics.read ARUEP       node_statistics.read ARU
+history.read ARUEP          node.read ARU               acceptance.read ARU
 """
 
 

@@ -13,7 +13,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,11 +26,16 @@ from argon2.profiles import CHEAPEST
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from yarl import URL
 
+import node.worker
+from admin.acceptance.acceptance import Acceptance
+from admin.acceptance.profiles import read_profiles
+from admin.api import FigureCases, figure_cases, figure_routes
 from node.auth import Role
 from node.config import Settings
 from node.database import open_pool
 from node.founding import found
 from node.http_server import Bounds, HttpServer, bind
+from node.openapi import document
 from node.own_certificate import own_pair
 from node.own_face import site_of
 from node.rate_limit import RateLimit
@@ -50,6 +55,7 @@ from registry.templates.categories import Categories
 from registry.templates.stored import StoredTemplate
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.never import NeverCounts
 from resolver.handle import http_post
 from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
@@ -152,7 +158,8 @@ def declared_routes() -> list[Route]:
     pool: Any = None
     world = World(pool)
     accounts = Accounts(pool, world.clock, Passwords(CHEAPEST), seal=world.seal)
-    return all_routes(_use_cases(world, accounts, Settings()))
+    cases = _use_cases(world, accounts, Settings())
+    return [*all_routes(cases), *figure_routes(_figure_cases(world, cases, Settings()))]
 
 
 def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases:
@@ -209,10 +216,31 @@ def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases
     )
 
 
+def _figure_cases(world: World, cases: UseCases, settings: Settings) -> FigureCases:
+    profiles = read_profiles(settings.acceptance.profiles)
+    acceptance = Acceptance(world.pool, world.clock, profiles, settings.acceptance.profile)
+    return figure_cases(world.pool, world.clock, time.monotonic, cases.filing_limit, acceptance)
+
+
 @functools.cache
 def own_key() -> RSAPrivateKey:
     """The key of every node in this process."""
     return generate_private_key(public_exponent=65537, key_size=2048)
+
+
+_documents: dict[tuple[tuple[object, ...], ...], dict[str, Any]] = {}
+
+
+def _document_once(routes: Iterable[Route], **words: str) -> dict[str, Any]:
+    """``node.openapi.document``, made once for all nodes of a process that serve the same: it is half of a start."""
+    routes = list(routes)
+    declared = tuple((route.method, route.path, route.body, route.query, *route.answers.values()) for route in routes)
+    if declared not in _documents:
+        _documents[declared] = document(routes, **words)
+    return _documents[declared]
+
+
+node.worker.document = _document_once
 
 
 @contextlib.asynccontextmanager
@@ -227,7 +255,8 @@ async def running_node(
     settings = settings.model_copy(update={"handle": settings.handle.model_copy(update={"port": ports.number})})
     pool = await open_pool(database_url, "biaoshi_writer", size=settings.database.pool, seconds=5, name="test node")
     world = World(pool)
-    counter = ResolutionCounter(pool, world.clock, never=(), seconds=3600)
+    never = NeverCounts(groups.get("counting", {}).get("never", ()))
+    counter = ResolutionCounter(pool, None, never=never, seconds=3600, clock=lambda: world.clock().timestamp())
     answers = Resolver(
         database_url, listen_url=database_url, site=site_of(settings, own_key()),
         cache_entries=resolving.cache_entries,
@@ -249,7 +278,8 @@ async def running_node(
             listening=listening(settings, ports), place=Place(), directory=folder,
         )  # fmt: skip
         desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, own_key()), site)
-        app = application(settings, _use_cases(world, accounts, settings), pool, answers, counter, desk)
+        cases = _use_cases(world, accounts, settings)
+        app = application(settings, cases, _figure_cases(world, cases, settings), pool, answers, counter, desk)
         http_post.add_routes(app.router, native.http)
         await stack.enter_async_context(native)
         bounds = Bounds(

@@ -97,6 +97,7 @@ def living(node: Node, label: str) -> dict[str, Any]:
         "document_name": "management-rules",
         "fee_plan_id": 1,
         "month": "2026-10",
+        "day": "2026-10-31",
         "prefix": holder.prefix.text,
         "template": "pump",
         "suffix": "PUMP-1",
@@ -251,12 +252,16 @@ def spoil(case: Any, sample: Any, known: dict[str, Any], place: int) -> None:
             case.body[name] = generated[name]
 
 
-@pytest.mark.parametrize("by", ["administrator", "enterprise_user", None])
-def test_no_request_that_nearly_makes_sense_gets_an_answer_that_is_not_described(node: Node, by: str | None) -> None:
+# What each must have met; in this order everybody asks the same, whoever may change most being the last.
+WANTED = {
+    None: {400, 401}, "enterprise_user": {200, 400, 403, 404}, "administrator": {200, 201, 400, 404, 409},
+}  # fmt: skip
+
+
+def test_no_request_that_nearly_makes_sense_gets_an_answer_that_is_not_described(node: Node) -> None:
     schema = schemathesis.openapi.from_url(f"{node.url}/v1/openapi.json")
-    headers = {"Authorization": f"Bearer {node.tokens[by]}"} if by else {}
     bodies = samples(node)
-    seen: Counter[int] = Counter()
+    seen: dict[str | None, Counter[int]] = {by: Counter() for by in WANTED}
     session = requests.Session()
 
     def check_operation(operation: Any, mode: GenerationMode) -> None:
@@ -268,9 +273,11 @@ def test_no_request_that_nearly_makes_sense_gets_an_answer_that_is_not_described
         def check(case: Any, place: int, sensible: bool) -> None:
             if sensible:
                 spoil(case, bodies.get(operation.label), living(node, operation.label), place)
-            response = case.call(session=session, headers=headers)
-            seen[response.status_code] += 1
-            case.validate_response(response, checks=CHECKS)
+            for by in WANTED:
+                headers = {"Authorization": f"Bearer {node.tokens[by]}"} if by else {}
+                response = case.call(session=session, headers=headers)
+                seen[by][response.status_code] += 1
+                case.validate_response(response, checks=CHECKS)
 
         check()
 
@@ -279,10 +286,7 @@ def test_no_request_that_nearly_makes_sense_gets_an_answer_that_is_not_described
         for mode in GenerationMode:
             with suppress(Unsatisfiable):  # an operation that takes nothing cannot be asked wrongly
                 check_operation(operation.ok(), mode)
-    wanted = {"administrator": {200, 201, 400, 404, 409}, "enterprise_user": {200, 400, 403, 404}, None: {400, 401}}[
-        by
-    ]
-    assert wanted <= set(seen), seen
+    assert all(wanted <= set(seen[by]) for by, wanted in WANTED.items()), seen
 
 
 def test_the_borders_of_every_schema_are_answered_as_described(node: Node, tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
+from node.journal import Interface
+from node.resolutions import Outcome, tenant_of
 from registry.transitions import Verb
 from tests.support.node import Node, running_node
 from tests.support.snms import DATA, DONE, TEMPLATE, Snms, Told, identifier, valve
@@ -174,6 +177,38 @@ async def test_an_identifier_is_registered_queried_changed_and_deleted(snms: Snm
         assert told == Told(-2, "没有找到标识", None)
     answer = await snms.node("GET", "/88.101.2001/V-0001", by=None)
     assert answer.status == 404
+
+
+async def test_a_query_of_one_identifier_counts_as_a_resolution_by_the_enterprise_that_asks(
+    node: Node, snms: Snms
+) -> None:
+    await snms("POST", DATA, identifier("V-0001"))
+    for by, handle in (
+        (snms, "88.101.2001/V-0001"), (snms, "88.101.2001/none"), (snms, "88.101.9/A"), (snms, "nothing"),
+        (snms.by("other"), "88.101.2001/V-0001"), (snms.by("administrator"), "88.101.2001/V-0001"),
+    ):  # fmt: skip
+        await by("GET", f"{DATA}/detail", handle=handle)
+    await snms.node("GET", "/v1/identifiers/88.101.2001/V-0001")
+    await node.counter.write()
+    rows = await node.world.pool.fetch("SELECT prefix, interface, outcome, resolutions FROM resolution_count")
+    assert {(row["prefix"], row["interface"], row["outcome"]): row["resolutions"] for row in rows} == {
+        ("88.101.2001", Interface.SNMS, Outcome.HIT): 2,
+        ("88.101.2001", Interface.SNMS, Outcome.MISSING): 1,
+        ("88.101.2001", Interface.SNMS, Outcome.DENIED): 1,
+        ("", Interface.SNMS, Outcome.MISSING): 1,
+    }
+
+
+async def test_whose_account_acts_from_an_address_is_noted_whichever_interface_it_uses(
+    node: Node, snms: Snms
+) -> None:
+    await node("GET", "/v1/prefixes", by="other")
+    await node("GET", "/v1/prefixes", by="administrator")
+    await node("GET", "/v1/prefixes", by=None)
+    node.counter.settle()
+    tenants = [tenant_of(cast("UUID", holder.account.enterprise_id)) for holder in (node.holder, node.other)]
+    assert snms.node is node  # who has made a template by SNMS
+    assert set(node.counter._tenants_seen) == {("127.0.0.1", tenant) for tenant in tenants}
 
 
 async def test_a_repeated_create_says_that_it_exists_and_changes_nothing(snms: Snms) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from node.journal import Interface
+from node.resolutions import Outcome
 from registry.authorisations.scopes import Readable
 from tests.support.idhub import (
     CREATE,
@@ -67,6 +69,28 @@ async def test_an_instance_is_registered_and_resolved(hub: Hub, valve: Client) -
             {"index": 2001, "type": "madeOn", "name": "生产日期", "data": "2030/01/02", "dataType": 3},
             {"index": 2002, "type": "weight", "name": "weight名", "data": "12.5", "dataType": 2},
         ],
+    }
+
+
+async def test_a_retrieval_counts_as_a_resolution_and_nothing_else_does(hub: Hub, valve: Client) -> None:
+    await valve.instance(V1, VALVE, productName="x")
+    probe = await hub.client(name="App_probe", number=1)
+    stranger = hub.stranger()
+    for client, target in (
+        (valve, V1), (stranger, V1), (probe, V1), (valve, VALVE), (valve, "88.101.2001/none"), (valve, "88.101.9/A"),
+        (valve, "nothing"),
+    ):  # fmt: skip
+        await client.doip(RETRIEVE, target)
+    await hub.counter.write()
+    rows = await hub.world.pool.fetch(
+        "SELECT prefix, interface, outcome, resolutions FROM resolution_count ORDER BY prefix, outcome"
+    )
+    assert {row["interface"] for row in rows} == {Interface.IDHUB}
+    assert {(row["prefix"], Outcome(row["outcome"])): row["resolutions"] for row in rows} == {
+        ("88.101.2001", Outcome.HIT): 1,
+        ("88.101.2001", Outcome.DENIED): 1,  # the stranger
+        ("88.101.2001", Outcome.MISSING): 1,
+        ("", Outcome.MISSING): 1,
     }
 
 
