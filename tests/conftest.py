@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -27,22 +28,40 @@ from node.migrate import migrate
 # clone is made in a tenth of the time there.
 _IN_MEMORY = Path("/dev/shm")
 _PLENTY = 8 << 30
+_ROOT = Path(__file__).parents[1]
 _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=20_000, help="rows of each import that is killed")
-    parser.addoption("--rounds", type=int, default=10, help="kill -9 rounds")
+    parser.addoption("--rounds", type=int, default=6, help="kill -9 rounds of an import")
+    parser.addoption("--events", type=int, default=100_000, help="known resolutions that are booked")
+    parser.addoption("--kills", type=int, default=20, help="kill -9 of processes that book them")
+    parser.addoption("--torn", type=int, default=40, help="kill -9 of a process amid its stores")
     parser.addoption("--sequences", type=int, default=20, help="sequences of acts against the dictionary model")
     parser.addoption("--frames", type=int, default=50_000, help="damaged messages of the Handle protocol")
     parser.addoption("--acts", type=int, default=30, help="acts of each sequence")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The suite starts hundreds of interpreters; none compiles again what another has compiled, and what is compiled
+    lies where ``make clean`` removes it, also where the environment wants nothing compiled kept.
+    """
+    compiled = str(_ROOT / ".pytest_cache" / "compiled")
+    sys.dont_write_bytecode, sys.pycache_prefix = False, compiled
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = compiled
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that takes a database is a database test, whether it says so or not."""
+    """A test that takes a database is a database test, whether it says so or not.
+
+    Those that start whole processes come first: a long one that begins last would leave the other cores idle.
+    """
     for item in items:
         if {"database_url", "server_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.database)
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
 def quick_folder() -> str | None:

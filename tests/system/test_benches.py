@@ -2,49 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import io
 import re
 import subprocess
 import sys
 
 import pytest
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+from loadtest import bench_counting, bench_handle, bench_node, bench_register, bench_snms
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("benches")]
 
 
-def printed(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=180, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
-    return done.stdout
+async def _on_one_node() -> dict[str, str]:
+    printed = {}
+    async with bench_node.ground() as place:
+        with pytest.MonkeyPatch.context() as patched:
+            for name, module, ran in (
+                ("snms", bench_snms, lambda: bench_snms.bench(2)),
+                ("register", bench_register, lambda: bench_register.bench(300, [1, 12])),
+                ("handle", bench_handle, lambda: bench_handle.bench(["cost", "idle"], 600, 1, 20)),
+            ):
+                patched.setattr(module, "ground", lambda: contextlib.nullcontext(place))
+                with contextlib.redirect_stdout(io.StringIO()) as out:
+                    await ran()
+                printed[name] = out.getvalue()
+    return printed
 
 
-def test_single_registrations_are_counted_checked_and_resolved() -> None:
-    lines = printed("loadtest.bench_register", "--total", "300", "--connections", "1", "12").splitlines()
-    rows = [line.split() for line in lines if re.fullmatch(r"\s+\d+(\s+[\d.,]+){7}", line)]
+@pytest.fixture(scope="module")
+def printed() -> dict[str, str]:
+    """What three benches print, one after the other on one node: setting it up takes longer than they do."""
+    return asyncio.run(_on_one_node())
+
+
+def test_single_registrations_are_counted_checked_and_resolved(printed: dict[str, str]) -> None:
+    rows = [line.split() for line in printed["register"].splitlines() if re.fullmatch(r"\s+\d+(\s+[\d.,]+){7}", line)]
     assert [row[0] for row in rows] == ["1", "12"]
     assert all(float(row[1].replace(",", "")) > 0 and float(row[4]) > 0 for row in rows)
 
 
 def test_rows_of_a_workbook_are_sent_both_ways_and_beside_them_a_copy() -> None:
-    told = printed("loadtest.bench_import", "--rows", "300", "--formats", "xlsx")
-    assert re.findall(r"^(xlsx\s+.*?|COPY)\s+300 ", told, re.MULTILINE) == [
+    command = [sys.executable, "-m", "loadtest.bench_import", "--rows", "300", "--formats", "xlsx"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
+    assert re.findall(r"^(xlsx\s+.*?|COPY)\s+300 ", done.stdout, re.MULTILINE) == [
         "xlsx     biaoshi import", "xlsx     plain HTTP", "COPY",
     ]  # fmt: skip
 
 
-def test_every_way_to_ask_by_the_native_protocol_is_measured() -> None:
-    told = printed(
-        "loadtest.bench_handle", "--parts", "cost", "idle", "--questions", "600", "--rounds", "1", "--idle", "20"
-    )
+def test_every_way_to_ask_by_the_native_protocol_is_measured(printed: dict[str, str]) -> None:
+    told = printed["handle"]
     ways = re.findall(r"^(udp|tcp) (remembered|looked up), (1|16) under way +([\d.]+)", told, re.MULTILINE)
     assert len({way[:3] for way in ways}) == 8
     assert all(float(way[3]) > 0 for way in ways)
     assert "20 idle connections" in told
 
 
-def test_calls_of_two_thousand_through_snms_are_measured_and_every_bad_row_is_told() -> None:
-    told = printed("loadtest.bench_snms", "--calls", "2")
+def test_calls_of_two_thousand_through_snms_are_measured_and_every_bad_row_is_told(printed: dict[str, str]) -> None:
+    told = printed["snms"]
     assert re.search(r"^SNMS batchCreate +[\d,]+ identifiers/s", told, re.MULTILINE)
     assert re.search(r"^ratio SNMS to /v1 bulk: [\d.]+$", told, re.MULTILINE)
     assert "9,979 identifiers stand, 7 bad rows of every SNMS call were told one by one" in told
+
+
+async def test_what_counting_costs_is_measured_with_event_files_and_without(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await bench_counting.bench(["cost"], 2000, 0, 3)
+    told = capsys.readouterr().out
+    rows = re.findall(r"^(totals alone|totals and event file) +(-?[\d.]+) +(-?[\d.]+)$", told, re.MULTILINE)
+    assert [row[0] for row in rows] == ["totals alone", "totals and event file"]
+    assert all(float(cost) > 0 for row in rows for cost in row[1:])

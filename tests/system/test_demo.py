@@ -13,6 +13,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,9 +65,18 @@ class Demo:
             said, _ = await process.communicate()
         return process.returncode, said.decode()
 
-    def table(self) -> dict[str, object]:
-        table: dict[str, object] = json.loads(self.json.read_text(encoding="utf-8"))
+    def table(self) -> dict[str, Any]:
+        table: dict[str, Any] = json.loads(self.json.read_text(encoding="utf-8"))
         return table
+
+
+def assert_accepts(table: dict[str, Any], resolved: int) -> None:
+    """The acceptance table has what the demo did, today so far, all of it 实验数据."""
+    told = table["acceptance"]
+    assert (told["mark"], told["provisional"], told["profile"]["id"]) == ("实验数据", True, "ningbo")
+    enterprises, registrations, resolutions = told["criteria"]
+    assert (enterprises["value"], registrations["value"]) == (8, table["registered"])
+    assert (resolutions["sum"], resolutions["value"]) == (resolved, round(resolved / 30, 2))
 
 
 def expected_rejections() -> int:
@@ -102,6 +112,8 @@ async def test_the_demo_tells_its_story_and_keeps_what_it_did(demo: Demo) -> Non
     assert (table["resolved"], table["errors"]) == (10_000, 0)
     assert table["laboratory"] is True
     assert "实验数据" in said
+    assert_accepts(table, resolved=10_000)
+    assert "验收指标 · acceptance" in said
 
     process = await demo.start()
     assert process.stdout is not None
@@ -112,8 +124,9 @@ async def test_the_demo_tells_its_story_and_keeps_what_it_did(demo: Demo) -> Non
     assert {key: again[key] for key in ("enterprises", "prefixes", "registered", "rejected", "resolved")} == {
         key: table[key] for key in ("enterprises", "prefixes", "registered", "rejected", "resolved")
     }
+    assert_accepts(again, resolved=20_000)
     url = f"http://127.0.0.1:{demo.port}"
-    for sample in again["samples"]:  # type: ignore[attr-defined]
+    for sample in again["samples"]:
         _, kind, text = await get(f"{url}/api/handles/{sample}")
         assert kind == "application/json"
         assert json.loads(text)["handle"] == sample
