@@ -10,8 +10,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,8 +61,14 @@ class Operation(StrEnum):
 
 
 def _settings(path: Path | None) -> config.Settings:
-    try:
+    with _every_fault_told():
         return config.load(path)
+
+
+@contextmanager
+def _every_fault_told() -> Iterator[None]:
+    try:
+        yield
     except NodeError as error:
         err.print(f"[bold red]{error.title_zh}[/]", highlight=False)
         for fault in error.evidence.get("faults", [error.detail]):
@@ -97,7 +103,11 @@ def version() -> None:
 @app.command("check-config")
 def check_config(config_file: ConfigOption = None) -> None:
     """检查配置，一次报告所有问题 · check the settings, report every fault together."""
-    _settings(config_file)
+    from admin.acceptance.profiles import find_profile, read_profiles
+
+    acceptance = _settings(config_file).acceptance
+    with _every_fault_told():
+        find_profile(read_profiles(acceptance.profiles), acceptance.profile)
     out.print("配置有效 · the settings are valid")
 
 

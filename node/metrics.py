@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 _SNMS = ("/snms/", "/identity/", "/identityv2/", "/api/identityv2/")
@@ -17,6 +17,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 REQUESTS = Counter("biaoshi_http_requests_total", "HTTP requests answered", ["family", "method", "status"])
+LABORATORY = Gauge(
+    "biaoshi_laboratory", "1 on a laboratory node, whose numbers are 实验数据", multiprocess_mode="livemax"
+)
 LATENCY = Histogram(
     "biaoshi_http_request_seconds",
     "Time from request head to answer",

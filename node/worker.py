@@ -29,7 +29,7 @@ import resolver.http.routes
 from admin.acceptance.acceptance import Acceptance
 from admin.acceptance.profiles import read_profiles
 from admin.api import FigureCases, figure_cases, figure_routes
-from node import __version__, observe
+from node import __version__, metrics, observe
 from node.child import database_url, until_there, utc_now
 from node.config import Settings
 from node.database import Pool, open_pool
@@ -192,6 +192,7 @@ def application(
     if settings.idhub.enabled:
         by_get = settings.idhub.verify_by_get
         registry.api.idhub.routes.add_routes(app.router, cases, pool, utc_now, reads, verify_by_get=by_get)
+    metrics.LABORATORY.set(settings.node.laboratory)
     observe.add_routes(app.router, readiness)
     admin.pages.add_routes(app.router, face, openapi)
     admin.filing.add_routes(app.router, face, cases.filing, cases.filing_limit)

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from node import config
+from node.cli import app
 from node.config import InvalidSettings, Settings, data_home, load
 
 Write = Callable[[str], Path]
@@ -209,3 +211,13 @@ def test_data_live_at_the_user_s_own_place(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_root_s_data_live_at_the_system_s_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert data_home() == Path("/var/lib/biaoshi")
+
+
+def test_the_check_of_the_settings_looks_into_the_profiles_they_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("name_zh = 1\n", encoding="utf-8")
+    checked = CliRunner().invoke(app, ["check-config"], env={"BIAOSHI_ACCEPTANCE_PROFILES": str(tmp_path)})
+    assert checked.exit_code == 1
+    assert "mine.toml: name_zh" in checked.stderr
+    checked = CliRunner().invoke(app, ["check-config"], env={"BIAOSHI_ACCEPTANCE_PROFILE": "nowhere"})
+    assert checked.exit_code == 1
+    assert "nowhere" in checked.stderr

@@ -92,6 +92,12 @@ async def test_the_numbers_can_be_read_and_rise(database_url: str) -> None:
     assert risen[("biaoshi_http_requests_total", "proxy", "GET", "200")] == 1
 
 
+@pytest.mark.parametrize("laboratory", [True, False])
+async def test_the_numbers_of_a_laboratory_say_that_they_are(database_url: str, laboratory: bool) -> None:
+    async with running_node(database_url, populated=False, log=QUIET, node={"laboratory": laboratory}) as node:
+        assert (await numbers(node))["biaoshi_laboratory", "", "", ""] == laboratory
+
+
 async def numbers(node: Node) -> dict[tuple[str, ...], float]:
     answer = await node("GET", "/metrics", by=None)
     assert answer.headers["Content-Type"] == metrics.CONTENT_TYPE
