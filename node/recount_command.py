@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from node.china_time import CHINA, midnight
 from node.config import Settings
 from node.resolutions import LABORATORY_MARK
 from node.terminal import out, run
@@ -104,6 +105,9 @@ def _print(found: Recount, made: list[Closing]) -> None:
     mark = f" · {LABORATORY_MARK}" if found.laboratory else ""
     recounted = sum(day.resolutions for day in found.days)
     out.print(f"{found.since} … {found.until}: {recounted:,} 次解析 · resolutions recounted{mark}", highlight=False)
+    if found.counted_to < midnight(found.until + timedelta(days=1)):
+        upto = found.counted_to.astimezone(CHINA)
+        out.print(f"末日计至北京时间 {upto:%H:%M} · the last day up to then, China time", highlight=False)
     for note in found.notes:
         out.print(f"{note.day} {_NOTES[note.what]} {note.detail}", markup=False, highlight=False, soft_wrap=True)
     if not found.differences:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -61,6 +62,12 @@ async def test_equal_days_end_with_status_0_and_say_that_they_are_a_laboratory_s
     assert (answer["equal"], answer["differences"]) == (True, [])
     assert (answer["laboratory"], answer["mark"]) == (True, "实验数据")
     assert answer["resolutions"] == {str(DAY): 120, str(NEXT): 0}
+
+
+@pytest.mark.usefixtures("ledger")
+async def test_of_the_running_day_it_says_up_to_when_was_counted(recount: Recount) -> None:
+    told = await recount("--to", str(day_of(utc_now()) + timedelta(days=1)))
+    assert re.search(r"末日计至北京时间 \d\d:\d\d", told.output)
 
 
 async def test_a_difference_is_shown_with_status_1_and_corrected_when_asked(ledger: Ledger, recount: Recount) -> None:
