@@ -30,13 +30,16 @@ VALID = (Outcome.HIT, Outcome.STALE_HIT)
 BOT = 1
 """A mark of an event: its User-Agent is that of a known bot."""
 
+OWN = 2
+"""A mark of an event: an identity of the Handle protocol asked below its own prefix."""
+
 
 class CountResolution(Protocol):
     """One resolution that was answered.
 
     ``key`` is the comparison keys of prefix and suffix, both empty when the prefix is not ours; ``source`` the
     client's address; ``micros`` the time to the answer in microseconds, 0 if nobody looked; ``tenant`` the enterprise
-    whose account asked (``tenant_of``), else 0; ``marks`` bits such as ``BOT``.
+    whose account asked (``tenant_of``), else 0; ``marks`` bits ``BOT`` and ``OWN``.
     """
 
     def __call__(

@@ -23,6 +23,7 @@ from node.site import PROTOCOL_VERSION, OwnSite
 from resolver.answer import NOT_OURS, Entry, Key, NotResponsible
 from resolver.chain import Resolver
 from resolver.counting.never import NeverCounts
+from resolver.counting.own import marks_of_identity
 from resolver.handle import administering, listing, resolving, site_info, status, verifying
 from resolver.handle.asked import Asked, Told
 from resolver.handle.bodies import decode_resolve, encode_error
@@ -78,7 +79,7 @@ class ByTcpOnly(Malformed):
 class Reply:
     """``data`` is a whole message with its envelope, in one piece however long.
 
-    ``outcome`` and ``key`` are what a resolution counts as; ``None``: it does not count.
+    ``outcome``, ``key`` and ``marks`` are what a resolution counts as; ``None``: it does not count.
     ``standing`` is the entry on which a public answer to the identifier of ``key`` rests: while
     ``Resolver.standing(key)`` is that entry, the same question has the same answer, but for its request id and
     expiration.
@@ -88,6 +89,7 @@ class Reply:
     outcome: Outcome | None = None
     key: Key = NOT_OURS
     standing: Entry | None = None
+    marks: int = 0
 
 
 class Desk:
@@ -252,7 +254,7 @@ class Desk:
             plain = encode_message(asked.reply(code, encode_error(detail)))
             return Reply(plain, Outcome.ERROR if told.outcome is not None else None, told.key)
         outcome = None if self._never.identity(asked.identity) else told.outcome
-        return Reply(data, outcome, told.key, told.standing)
+        return Reply(data, outcome, told.key, told.standing, marks_of_identity(asked.identity, told.key[0]))
 
     async def _signed(self, message: Message, source: str) -> Message:
         return await self._signing.run(source, lambda: sign(message, self._key))

@@ -18,6 +18,7 @@ from node.record import ADMIN_READ, PUBLIC_READ, select
 from resolver.answer import NotResponsible
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.own import marks_of_identity
 from resolver.http.asking import Dress, Question, question_of, spelling
 from resolver.http.callers import Callers
 from resolver.http.json_api import json_response
@@ -70,8 +71,9 @@ class Records:
             return Verdict(handle, None, error), False
         identity = await self._callers.identity(request)
         verdict = await resolved(self._resolver, handle, name, question)
-        if self._counter.never.identity(identity):
-            verdict = replace(verdict, counts=False)
+        never = self._counter.never.identity(identity)
+        marks = marks_of_identity(identity, verdict.key[0])
+        verdict = replace(verdict, counts=verdict.counts and not never, marks=marks)
         public_only = identity is None if question.public_only is None else question.public_only
         found = verdict.found
         if public_only or found is None:

@@ -43,6 +43,7 @@ class Verdict:
     key: Key = NOT_OURS
     referral: Referral | None = None
     counts: bool = True
+    marks: int = 0
 
     @property
     def response_code(self) -> int:
@@ -101,7 +102,7 @@ def count(
         return
     counter.count(
         verdict.key, interface, _outcome(verdict, revalidated), request[SOURCE], micros_of(request),
-        marks=marks_of(request.headers.get("User-Agent", "")),
+        marks=verdict.marks | marks_of(request.headers.get("User-Agent", "")),
     )  # fmt: skip
 
 

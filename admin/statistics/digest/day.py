@@ -18,7 +18,7 @@ from operator import eq
 from uuid import UUID
 
 from admin.statistics.digest.latency import bucket_of
-from node.resolutions import VALID
+from node.resolutions import OWN, VALID
 from resolver.counting.event_format import Event, TenantSeen
 
 MINUTE = 60_000_000
@@ -95,6 +95,8 @@ def columns_of(events: Iterable[Event | TenantSeen], holders: Mapping[str, int])
         answers[prefix_number, interface, bucket(micros)] += 1
         if tenant:
             tenants[source].add(tenant)
+        if mark & OWN and (holder := holders.get(prefix, 0)):
+            tenants[source].add(holder)
         if outcome not in _VALID:
             askers.add(prefix_number << PAIR_BITS | client)
             continue

@@ -14,7 +14,7 @@ from node.database import Pool, open_pool
 from node.handle_data import decode_site
 from node.migrate import migrate
 from node.record import Value, decode_values
-from node.resolutions import Outcome
+from node.resolutions import OWN, Outcome
 from resolver.handle import bodies
 from resolver.handle.codes import Flag, OpCode, ResponseCode
 from resolver.handle.conversation import Transport
@@ -229,6 +229,7 @@ async def test_values_of_administrators_are_told_to_who_proves_that_he_may_read_
     assert [(value.index, value.data) for value in proved.values] == [(1, b"https://a.example/"), (2, b"12 yuan")]
     assert await counted(proved) == (Outcome.HIT, "88.101.1")
     assert proved.reply.standing is None
+    assert (challenged.reply.marks, proved.reply.marks) == (0, OWN)
 
 
 async def test_what_an_identity_asks_that_never_counts_is_answered_and_not_counted(

@@ -12,7 +12,7 @@ import pytest
 
 from node.journal import Interface
 from node.record import Value
-from node.resolutions import Outcome
+from node.resolutions import OWN, Outcome
 from tests.support.administrators import administrator
 from tests.support.registrar import admin_value, administer
 from tests.support.secure import Secure, secure_node
@@ -429,3 +429,15 @@ async def test_what_an_identity_reads_that_never_counts_is_told_and_not_counted(
         await ask.node.counter.write()
         counted = await ask.node.world.pool.fetch("SELECT outcome, resolutions FROM resolution_count")
     assert [tuple(row) for row in counted] == [(Outcome.HIT, 1)]
+
+
+async def test_what_an_identity_reads_below_its_own_prefix_is_marked_so(
+    ask: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await put(ask, ask.handle("own"), [URL_VALUE]) == (201, 1)
+    counter, marks = ask.node.counter, []
+    count = counter.count
+    monkeypatch.setattr(counter, "count", lambda *told, **more: (marks.append(more["marks"]), count(*told, **more)))
+    for who in (None, {}):
+        assert (await ask("GET", f"/handles/{ask.handle('own')}", as_=who)).status == 200
+    assert marks == [OWN, 0]

@@ -12,7 +12,7 @@ from admin.statistics.digest.flags.table import FLAG_TITLES, FLAGS
 from admin.statistics.digest.rule import digest_rule
 from node.config import FlagSettings
 from node.journal import Interface
-from node.resolutions import BOT, Outcome
+from node.resolutions import BOT, OWN, Outcome
 from resolver.counting.event_format import Event, TenantSeen
 from tests.support.asked import PREFIX, RULE, SECOND, START, asked, scattered
 
@@ -48,6 +48,12 @@ def test_an_account_that_asks_for_its_own_identifier_is_flagged() -> None:
 def test_who_worked_from_an_address_that_day_owns_what_was_asked_from_it_before_and_after() -> None:
     seen = TenantSeen(START + 50 * SECOND, client=1, network=1001, tenant=HOLDER)
     assert flags_of([asked(0), seen, asked(100), asked(200, client=2)]) == {"own_tenant": 2}
+
+
+def test_an_identity_that_asks_below_its_own_prefix_is_the_holder() -> None:
+    questions = [asked(0, marks=OWN), asked(500, "B"), asked(600, prefix="88.101.2"), asked(900, client=2)]
+    assert flags_of(questions) == {"own_tenant": 2}
+    assert flags_of([asked(0, prefix="88.101.3", marks=OWN)], "88.101.3") == {}
 
 
 def test_asking_with_an_account_once_marks_the_address_for_the_day() -> None:
