@@ -62,12 +62,6 @@ async def days_to_close(pool: Pool, at: datetime) -> list[date]:
         return [row["day"] for row in await connection.fetch(SQL["days_to_close"], last_to_close(at))]
 
 
-async def close_days(pool: Pool, at: datetime) -> list[Closing]:
-    """Close what is to be closed; returns the new editions. Raises ``DatabaseAway``."""
-    made = [await close_day(pool, day, at) for day in await days_to_close(pool, at)]
-    return [closing for closing in made if closing is not None]
-
-
 async def close_day(pool: Pool, day: date, at: datetime) -> Closing | None:
     """A further edition of one day, or its first; ``None`` when it would say nothing new, or when hours of the day
     are yet to be summed. Raises ``DatabaseAway``.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
+from admin.statistics.closing import Closing, close_day, days_to_close
 from node.china_time import midnight
 from node.database import Pool, transaction
 from node.journal import Interface
@@ -34,3 +35,9 @@ async def write(pool: Pool, counted: Mapping[tuple[datetime, Key], int], boot_id
     async with transaction(pool) as connection:
         await write_totals(connection, boot_id, totals)
     return boot_id
+
+
+async def close_days(pool: Pool, at: datetime) -> list[Closing]:
+    """Close what is to be closed; the new editions."""
+    made = [await close_day(pool, day, at) for day in await days_to_close(pool, at)]
+    return [closing for closing in made if closing is not None]

@@ -15,7 +15,6 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from admin.statistics.closing import close_days
 from admin.statistics.rollup import sum_all
 from node.database import Pool, transaction
 from node.journal import Interface
@@ -27,6 +26,7 @@ from registry.tallies import RegistrationCounts, Tally
 from registry.transitions import Verb
 from resolver.counting.counters_format import Total
 from resolver.counting.writing import Gap, note_gap, write_totals
+from tests.support.counting import close_days
 from tests.support.world import Clock, Holder, World, actor
 
 FIRST, LAST = date(2025, 12, 1), date(2026, 12, 31)

@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner, Result
 
-from admin.statistics.closing import close_days
 from admin.statistics.rollup import sum_all
 from admin.statistics.rules import definition_of, record_rule
 from node import terminal
@@ -24,6 +23,7 @@ from node.journal import Interface
 from node.resolutions import Outcome
 from resolver.counting.counters_format import Total
 from resolver.counting.writing import write_totals
+from tests.support.counting import close_days
 from tests.support.node import Node, running_node
 
 AT = date(2024, 6, 1)

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from admin.statistics.closing import close_day, close_days, closings, days_to_close, newest_closings
+from admin.statistics.closing import close_day, closings, days_to_close, newest_closings
 from admin.statistics.rollup import sum_all
 from admin.statistics.rules import definition_of, record_rule
 from node.config import FlagSettings
@@ -21,7 +21,7 @@ from node.journal import Interface, canonical
 from node.resolutions import Outcome
 from resolver.counting.register import RegisteredSegment, register_segment
 from resolver.counting.writing import Gap, note_gap
-from tests.support.counting import MINUTE_DAYS, PREFIX, Key, at, write
+from tests.support.counting import MINUTE_DAYS, PREFIX, Key, at, close_days, write
 
 DAY = date(2026, 11, 18)
 TODAY = DAY + timedelta(days=2)

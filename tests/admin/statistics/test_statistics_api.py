@@ -12,14 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from admin.statistics.closing import close_days
 from node.auth import Account
 from node.database import Pool, transaction
 from node.journal import Interface
 from node.resolutions import Outcome, tenant_of
 from registry.enterprises import Enterprise
 from resolver.counting.writing import Gap, note_gap
-from tests.support.counting import at
+from tests.support.counting import at, close_days
 from tests.support.figures import EARLIER, TODAY, YESTERDAY, Desk, asked, book, founded, open_desk
 from tests.support.office import Office
 
