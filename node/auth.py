@@ -132,6 +132,12 @@ class Action(StrEnum):
     HISTORY_READ = "history.read"
     NODE_READ = "node.read"
     ACCEPTANCE_READ = "acceptance.read"
+    NATIONAL_READ = "national.read"
+    DOCKING_READ = "docking.read"
+    DOCKING_REVIEW = "docking.review"
+    DOCKING_EDIT = "docking.edit"
+    UPLOAD_READ = "upload.read"
+    UPLOAD_MAKE = "upload.make"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +260,12 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.HISTORY_READ: frozenset({_A, _R, _U, _E, _P}),
     Action.NODE_READ: frozenset({_A, _R, _U}),
     Action.ACCEPTANCE_READ: frozenset({_A, _R, _U}),
+    Action.NATIONAL_READ: frozenset({_A, _R, _U}),
+    Action.DOCKING_READ: frozenset({_A, _R, _U}),
+    Action.DOCKING_REVIEW: frozenset({_R}),
+    Action.DOCKING_EDIT: frozenset({_A}),
+    Action.UPLOAD_READ: frozenset({_A, _U}),
+    Action.UPLOAD_MAKE: frozenset({_A}),
 }
 
 

@@ -16,6 +16,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from node.config_connection import (
+    AuthoritySettings,
+    DownwardSettings,
+    EscrowSettings,
+    NationalSettings,
+    RecursionSettings,
+    check_enterprise_node,
+)
 from node.config_fields import (
     DatabaseUrl,
     Group,
@@ -31,14 +39,17 @@ from node.config_fields import (
 from node.errors import Malformed
 
 PREFIX = "BIAOSHI_"
-# Names that are no settings: a client's token, the mock national node's key, the supervisor's link, a worker's place.
+# Names that are no settings: a client's token, keys of the mock national node and of the docking test, the
+# supervisor's link, a worker's place.
 OTHER_VARIABLES = frozenset(
     {
         "BIAOSHI_TOKEN",
         "BIAOSHI_MOCK_SECRET_KEY",
+        "BIAOSHI_MOCK_NODES",
         "BIAOSHI_SUPERVISOR_FD",
         "BIAOSHI_WORKER_PLACE",
         "BIAOSHI_WORKER_DIRECTORY",
+        "BIAOSHI_DOCKING_SECRET_KEY",
     }
 )
 
@@ -49,7 +60,10 @@ class InvalidSettings(Malformed):
 
 class NodeSettings(Group):
     name: str = Field("biaoshi", description="the node's name in answers, logs and upward messages")
-    prefix: PrefixText = Field("88.101", description="the prefix the national node delegated to this node")
+    prefix: PrefixText = Field("88.101", description="the prefix the node above delegated to this node")
+    profile: Literal["secondary", "enterprise"] = Field(
+        "secondary", description="a secondary node, or an enterprise's own with a smaller set of parts"
+    )
     laboratory: bool = Field(False, description="count loopback, mark everything 实验数据; for ever")
     workers: int = Field(2, ge=1, le=256, description="worker processes; one per core is a good start")
 
@@ -224,17 +238,6 @@ class BulkSettings(Group):
     child_seconds: int = Field(120, ge=1, le=86_400, description="CPU time of that process")
 
 
-class NationalSettings(Group):
-    url: Annotated[str, Field(pattern="^https?://")] | None = Field(
-        None, description="the national top-level node's interface; none: reports wait"
-    )
-    access_key: str = Field("", description="AccessKey issued by the national node")
-    secret_key: str = Field("", repr=False, description="SecretKey issued by the national node")
-    heartbeat_seconds: Seconds = Field(30, description="time between heartbeats")
-    poll_seconds: Seconds = Field(2, description="time between looks for verification results")
-    deadline_seconds: Seconds = Field(10, description="deadline of one delivery")
-
-
 class CountingSettings(Group):
     never: Annotated[tuple[NeverCounts, ...], BeforeValidator(texts_of)] = Field(
         ("127.0.0.0/8", "::1/128"),
@@ -306,6 +309,10 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     bulk: BulkSettings = BulkSettings()
     national: NationalSettings = NationalSettings()
+    downward: DownwardSettings = DownwardSettings()
+    recursion: RecursionSettings = RecursionSettings()
+    authority: AuthoritySettings = AuthoritySettings()
+    escrow: EscrowSettings = EscrowSettings()
     counting: CountingSettings = CountingSettings()
     flags: FlagSettings = FlagSettings()
     acceptance: AcceptanceSettings = AcceptanceSettings()
@@ -315,6 +322,18 @@ class Settings(BaseSettings):
     def _store_with_address(self) -> Self:
         if self.files.store == "s3" and self.s3.url is None:
             raise ValueError("files.store = s3 needs s3.url")
+        return self
+
+    @model_validator(mode="after")
+    def _enterprise_node_applies(self) -> Self:
+        if self.node.profile == "enterprise":
+            check_enterprise_node(self.node.prefix, self.national)
+        return self
+
+    @model_validator(mode="after")
+    def _recursion_with_roots(self) -> Self:
+        if self.recursion.enabled and not self.recursion.roots:
+            raise ValueError("recursion.enabled needs recursion.roots")
         return self
 
     @classmethod

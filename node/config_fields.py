@@ -51,6 +51,10 @@ Share = Annotated[float, Field(gt=0, le=1)]
 NeverCounts = Annotated[str, AfterValidator(never_counts)]
 PrefixText = Annotated[str, AfterValidator(prefix_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(texts_of)]
+Servers = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$")], ...],
+    BeforeValidator(texts_of),
+]
 DatabaseUrl = Annotated[str, Field(pattern="^postgres(ql)?://")]
 
 

@@ -1,19 +1,11 @@
-"""zstd: in the standard library from Python 3.14 on, before that as its backport."""
+"""Sealed event files are packed with zstd, once, and kept for months."""
 
 from __future__ import annotations
 
-import sys
-
 from node.errors import Internal
+from node.packing import PackingDamaged, packed, unpacked
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-_LEVEL = (
-    9  # a sealed file is written once and kept for months: a fifth smaller than at level 3, at a tenth of a second
-)
+_LEVEL = 9  # a fifth smaller than at level 3, at a tenth of a second
 
 
 class SealedFileUnreadable(Internal):
@@ -22,20 +14,12 @@ class SealedFileUnreadable(Internal):
 
 def compressed(content: bytes) -> bytes:
     """One zstd frame (RFC 8878) with a checksum of what it holds."""
-    options: dict[int, int] = {
-        zstd.CompressionParameter.compression_level: _LEVEL,
-        zstd.CompressionParameter.checksum_flag: 1,
-    }
-    return zstd.compress(content, options=options)
+    return packed(content, _LEVEL)
 
 
 def decompressed(frame: bytes, most: int) -> bytes:
     """What one whole frame holds. Raises ``SealedFileUnreadable``: damaged, cut off, or more than ``most`` bytes."""
-    reader = zstd.ZstdDecompressor()
     try:
-        content = reader.decompress(frame, max_length=most + 1)
-    except zstd.ZstdError as error:
-        raise SealedFileUnreadable(f"a sealed event file cannot be read: {error}") from error
-    if len(content) > most or not reader.eof:
-        raise SealedFileUnreadable("a sealed event file is cut off, or larger than any that was written")
-    return content
+        return unpacked(frame, most)
+    except PackingDamaged as error:
+        raise SealedFileUnreadable(f"a sealed event file: {error.detail}") from error

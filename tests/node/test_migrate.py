@@ -190,7 +190,6 @@ async def test_the_reader_reads_what_is_resolved(reader_pool: Pool, table: str) 
         "UPDATE act_history SET reason = ''",
         "UPDATE event SET leaf = ''",
         "UPDATE identifier_history SET version = 2",
-        "DELETE FROM outbox",
         "TRUNCATE identifier",
         "DROP TABLE identifier",
         "CREATE TABLE shelf (n integer)",

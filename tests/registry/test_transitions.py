@@ -261,6 +261,8 @@ service_request.file AE     service_request.read ARUE   service_request.handle A
 announcement.read ARU       announcement.edit A
 statistics.read ARUEP       node_statistics.read ARU
 history.read ARUEP          node.read ARU               acceptance.read ARU
+national.read ARU           docking.read ARU            docking.review R
+docking.edit A              upload.read AU              upload.make A
 """
 
 
