@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import random
-from collections.abc import Mapping
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,62 +14,18 @@ import asyncpg
 import pytest
 from yarl import URL
 
+from mocknational.faults import Faults
+from mocknational.store import SCHEMA_NAME, IssuedKey, MockDatabaseMissing, open_store
+from mocknational.verification import is_credit_code
+from node.china_time import midnight
 from node.national import messages, signature
-from node.national.mock import Mock
-from node.national.mock_faults import Faults
-from node.national.mock_store import SCHEMA_NAME, SQL, IssuedKey, MockDatabaseMissing, open_store
-from node.national.mock_verification import is_credit_code
 from node.national.signature import KeyPair, sign
+from node.sql import Statements
+from tests.support.caller import NODE, Caller, enterprise, message, reviewed
 from tests.support.docking import CREDIT_CODE, ISSUED, KEYS, ROOT, DockedNode, now, until
 
-NODE = uuid4()
-
-
-class Caller:
-    """Speaks the interface by hand, as another implementation of a node would."""
-
-    def __init__(self, session: aiohttp.ClientSession, mock: Mock, keys: KeyPair = KEYS) -> None:
-        self.session = session
-        self.mock = mock
-        self.keys = keys
-
-    async def ask(
-        self, method: str, path: str, content: Any = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[int, Any]:
-        body = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
-        url = URL(self.mock.url + path)
-        if headers is None:
-            headers = self.sign(method, path, body)
-        async with self.session.request(method, url, data=io.BytesIO(body), headers=headers) as answer:
-            return answer.status, json.loads(await answer.read())
-
-    def sign(self, method: str, path: str, body: bytes, nonce: str | None = None) -> dict[str, str]:
-        return sign(self.keys, method, path, body, at=now(), nonce=nonce or uuid4().hex)
-
-    async def deliver(self, *messages: dict[str, Any], laboratory: bool = False) -> list[tuple[str, bool]]:
-        content = {"node": str(NODE), "laboratory": laboratory, "messages": messages}
-        status, answer = await self.ask("POST", "/v1/messages", content)
-        assert status == 200
-        assert [result["message_id"] for result in answer["results"]] == [m["message_id"] for m in messages]
-        return [(result["status"], result["retry"]) for result in answer["results"]]
-
-
-def message(sequence: int, kind: str = "test.kind", stream: str = "s", **body: Any) -> dict[str, Any]:
-    return {
-        "message_id": str(uuid4()), "stream": stream, "sequence": sequence, "kind": kind,
-        "created_at": now().isoformat(), "body": body,
-    }  # fmt: skip
-
-
-def enterprise(enterprise_id: UUID, state: str = "approved", **changed: str) -> dict[str, Any]:
-    facts = {"credit_code": CREDIT_CODE, "name": "示例", "division_code": "442000", "industry_code": "1411"}
-    body = {"enterprise_id": str(enterprise_id), "state": state, **facts, **changed}
-    return message(1, f"enterprise.{state}", "enterprise", **body)
-
-
-def reviewed(prefix: str, enterprise_id: UUID, credit_code: str = CREDIT_CODE) -> dict[str, Any]:
-    body = {"enterprise_id": str(enterprise_id), "credit_code": credit_code, "state": "reviewed"}
-    return message(1, "prefix.reviewed", "prefix", prefix=prefix, **body)
+FOLDER = ROOT / "mocknational"
+EARLIER = Path(__file__).with_name("earlier_schema.sql")
 
 
 async def test_a_message_is_accepted_once_and_has_its_effect_once(
@@ -86,7 +42,7 @@ async def test_a_message_is_accepted_once_and_has_its_effect_once(
         ]  # fmt: skip
         both = await asyncio.gather(*(caller.deliver(summary, message(3)) for _ in range(10)))
         assert all(answer == [("duplicate", False), ("accepted", False)] for answer in both)
-    row = await upper.fetchrow("SELECT registered, updated, deleted, suspended, resumed FROM registration")
+    row = await upper.fetchrow("SELECT registered, updated, deleted, suspended, resumed FROM docked_registration")
     assert tuple(row) == (6, 2, 1, 4, 3)
 
 
@@ -112,10 +68,15 @@ async def test_what_follows_a_message_that_is_put_off_is_put_off_too(
     world: DockedNode, session: aiohttp.ClientSession
 ) -> None:
     class Second(random.Random):
-        def randrange(self, *_: Any) -> int:
-            return 1
+        def random(self) -> float:
+            return 0.3  # of four messages the second
 
-    messages = [message(1, stream="a"), message(2, stream="a"), message(3, stream="b"), message(4, stream="a")]
+    messages = [
+        message(1, "test.kind", "a"),
+        message(2, "test.kind", "a"),
+        message(3, "test.kind", "b"),
+        message(4, "test.kind", "a"),
+    ]
     async with world.mock(Faults(busy_share=1), random=Second()) as mock:
         caller = Caller(session, mock)
         assert await caller.deliver(*messages) == [
@@ -144,7 +105,7 @@ async def test_a_request_of_the_wrong_shape_is_refused_whole(
         ):  # fmt: skip
             status, answer = await Caller(session, mock).ask("POST", "/v1/messages", content)
             assert (status, answer["code"], answer["retry"]) == (400, "request_malformed", False), content
-    assert await upper.fetchval("SELECT count(*) FROM message") == 0
+    assert await upper.fetchval("SELECT count(*) FROM docked_message") == 0
 
 
 async def test_the_bytes_of_every_request_are_kept_with_answer_and_signature_verdict(
@@ -159,7 +120,7 @@ async def test_the_bytes_of_every_request_are_kept_with_answer_and_signature_ver
         await caller.ask("POST", "/v1/messages", b" " * (5 << 20))
     rows = await upper.fetch("SELECT * FROM request ORDER BY request_id")
     assert [(row["status"], row["signature"]) for row in rows] == [
-        (200, "valid"), (400, "valid"), (401, "signature_wrong"), (404, "valid"), (400, "unread"),
+        (200, "valid"), (400, "valid"), (401, "signature_wrong"), (404, "unread"), (413, "unread"),
     ]  # fmt: skip
     assert rows[0]["head"].startswith(b"GET /v1/verdicts?after=0 HTTP/1.1\r\n")
     assert b"Biaoshi-Access-Key: test-node\r\n" in rows[0]["head"]
@@ -210,7 +171,7 @@ async def test_a_nonce_outlives_every_timestamp_that_is_still_believed(
     async with world.mock(clock=lambda: now() + offset):
 
         async def forgotten() -> bool:
-            return bool(await upper.fetchval("SELECT count(*) = 0 FROM nonce"))
+            return bool(await upper.fetchval("SELECT count(*) = 0 FROM docking_nonce"))
 
         await until(forgotten)
 
@@ -319,7 +280,7 @@ async def test_a_prefix_that_was_transferred_is_its_receiver_s(
         await caller.deliver(enterprise(giver), enterprise(receiver, credit_code=code), reviewed("88.101.1", giver))
 
         async def holder() -> UUID | None:
-            found = await upper.fetchval("SELECT enterprise_id FROM prefix WHERE prefix = '88.101.1'")
+            found = await upper.fetchval("SELECT enterprise_id FROM docked_prefix WHERE prefix = '88.101.1'")
             return found if found is None else UUID(str(found))
 
         await until(holder)
@@ -364,8 +325,8 @@ async def test_a_later_statement_about_a_day_replaces_the_earlier_in_whatever_or
         caller = Caller(session, mock)
         for statement in (counts(1, 0), counts(3, 2), counts(2, 1), counts(3, 2)):
             assert (await caller.ask("POST", "/v1/counts", statement))[0] == 200
-    row = await upper.fetchrow("SELECT day, registered, resolutions FROM daily_count")
-    assert (row["day"], row["registered"]) == (date(2026, 3, 2), 3)
+    row = await upper.fetchrow("SELECT at, registered, resolutions FROM docked_count WHERE period = 'day'")
+    assert (row["at"], row["registered"]) == (midnight(date(2026, 3, 2)), 3)
     assert json.loads(row["resolutions"])[0]["resolutions"] == 6
 
 
@@ -378,8 +339,11 @@ async def test_a_laboratory_node_stays_marked(
         await caller.deliver(message(2))
         async with session.get(mock.url + "/") as answer:
             assert "实验数据" in await answer.text()
-    assert await upper.fetchval("SELECT laboratory FROM node")
-    assert [row[0] for row in await upper.fetch("SELECT laboratory FROM message ORDER BY arrival")] == [True, False]
+    assert await upper.fetchval("SELECT laboratory FROM docked_node")
+    assert [row[0] for row in await upper.fetch("SELECT laboratory FROM docked_message ORDER BY arrival")] == [
+        True,
+        False,
+    ]
 
 
 async def test_the_page_says_that_it_is_a_mock_and_escapes_what_it_shows(
@@ -389,7 +353,7 @@ async def test_the_page_says_that_it_is_a_mock_and_escapes_what_it_shows(
     async with world.mock(Faults(delay_ms=1)) as mock:
         caller = Caller(session, mock)
         await caller.deliver(enterprise(holder, name="<script>alert(1)</script>"), reviewed("88.101.9", holder))
-        await caller.deliver(message(9, stream="<b>", text="<img src=x>"))
+        await caller.deliver(message(9, "test.kind", "<b>", text="<img src=x>"))
         beat = {
             "node": str(NODE), "laboratory": False, "state": "running", "version": "0.1", "uptime_seconds": 1,
             "backlog": 42, "at": now().isoformat(),
@@ -441,7 +405,7 @@ async def test_a_dropped_request_was_applied_or_not_but_never_half(
         for sequence in range(40):
             with pytest.raises(aiohttp.ClientError):
                 await caller.deliver(message(sequence))
-    kept = await upper.fetchval("SELECT count(*) FROM message")
+    kept = await upper.fetchval("SELECT count(*) FROM docked_message")
     assert 5 < kept < 35
     assert await upper.fetchval("SELECT count(*) FROM request WHERE status = 200") == kept
 
@@ -451,22 +415,67 @@ async def test_a_database_that_does_not_exist_is_named_in_one_sentence(world: Do
         await open_store(world.database_url.replace("/test_", "/nowhere_at_all_"), [], now())
 
 
-async def test_every_statement_of_the_mock_can_be_prepared(world: DockedNode) -> None:
-    (await open_store(world.database_url, [], now())).terminate()
-    connection = await asyncpg.connect(world.database_url, server_settings={"search_path": SCHEMA_NAME})
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.sql")), ids=lambda file: file.name)
+async def test_every_statement_of_the_mock_can_be_prepared(world: DockedNode, file: Path) -> None:
+    (await open_store(world.upper_url, [], now())).terminate()
+    code = "".join(module.read_text(encoding="utf-8") for module in FOLDER.glob("*.py"))
+    settings = {"search_path": f"{SCHEMA_NAME},public"}
+    connection = await asyncpg.connect(world.upper_url, server_settings=settings)
     try:
-        for statement in SQL.values():
+        for name, statement in Statements(file).items():
             await connection.prepare(statement)
             assert statement.startswith("--")
+            assert f'"{name}"' in code
     finally:
         await connection.close()
 
 
 async def test_the_mock_leaves_the_tables_of_a_node_alone(world: DockedNode) -> None:
-    """Given the node's own database by mistake, it makes a schema beside them."""
+    """Given the node's own database by mistake, it keeps to the tables of an upper side, and a schema beside them."""
     (await open_store(world.database_url, [ISSUED], now())).terminate()
-    assert await world.pool.fetchval("SELECT to_regclass('public.key_pair')") is None
+    assert await world.pool.fetchval("SELECT to_regclass('public.request')") is None
     assert await world.pool.fetchval("SELECT count(*) FROM prefix") == 0
+    assert await world.pool.fetchval("SELECT count(*) FROM docking_key") == 1
+
+
+async def test_what_a_mock_of_an_earlier_release_kept_moves_into_the_tables_of_an_upper_side(
+    world: DockedNode, session: aiohttp.ClientSession, upper: asyncpg.Connection
+) -> None:
+    await upper.execute(EARLIER.read_text(encoding="utf-8"))
+    await upper.execute("SET search_path = mock_national, public")
+    holder, day = uuid4(), datetime(2026, 3, 2, tzinfo=UTC)
+    await upper.execute("INSERT INTO mock_national.key_pair VALUES ('test-node', 'x', '88.101', $1)", day)
+    await upper.execute("INSERT INTO mock_national.node VALUES ($1, 'test-node', true, $2, $2, '{}', $2)", NODE, day)
+    await upper.execute("INSERT INTO mock_national.stream VALUES ($1, 'enterprise', 7, 5, 0)", NODE)
+    await upper.execute(
+        "INSERT INTO mock_national.prefix VALUES ('88.101.1', 'test-node', $1, $2, $3, 'enabled', $4)",
+        NODE, holder, CREDIT_CODE, day,
+    )  # fmt: skip
+    await upper.execute(
+        "INSERT INTO mock_national.verdict (sequence, access_key, prefix, passed, reason, at) OVERRIDING SYSTEM VALUE"
+        " VALUES (41, 'test-node', '88.101.1', true, 'ok', $1)", day,
+    )  # fmt: skip
+    await upper.execute(
+        "INSERT INTO mock_national.daily_count VALUES ($1, '2026-03-02', true, $2, 3, 2, 1, '[]')", NODE, day
+    )
+    async with world.mock():
+        pass
+    async with world.mock() as mock:
+        caller = Caller(session, mock)
+        assert [v["sequence"] for v in (await caller.ask("GET", "/v1/verdicts?after=0"))[1]["verdicts"]] == [41]
+        await caller.deliver(enterprise(holder), reviewed("88.101.2", holder))
+
+        async def next_verdict() -> bool:
+            return [v["sequence"] for v in (await caller.ask("GET", "/v1/verdicts?after=41"))[1]["verdicts"]] == [42]
+
+        await until(next_verdict)
+    assert await upper.fetchval("SELECT to_regclass('mock_national.key_pair')") is None
+    assert await upper.fetchval("SELECT at FROM docked_count") == midnight(date(2026, 3, 2))
+    assert await upper.fetchval("SELECT state FROM docked_prefix WHERE prefix = '88.101.1'") == "enabled"
+    stream = await upper.fetchrow(
+        "SELECT last_sequence, messages, disordered FROM docked_stream WHERE stream = 'enterprise'"
+    )
+    assert tuple(stream) == (7, 6, 1)
 
 
 def test_the_far_side_knows_a_credit_code_when_it_sees_one() -> None:
@@ -481,7 +490,7 @@ def test_the_interface_document_agrees_with_the_code() -> None:
     headers = (signature.ACCESS_KEY, signature.TIMESTAMP, signature.NONCE, signature.SIGNATURE)
     paths = (messages.MESSAGES, messages.HEARTBEATS, messages.COUNTS, messages.VERDICTS)
     scheme = signature.SCHEME.decode()
-    for word in (*headers, *paths, scheme, *Faults.__struct_fields__, *messages.Status):
+    for word in (*headers, *paths, scheme, *messages.Status):
         assert word in text, word
     for shape in (messages.Delivery, messages.Heartbeat, messages.Counts, messages.DayCounts, messages.Result,
                   messages.Verdict, messages.Refusal, messages.Message):  # fmt: skip
@@ -491,3 +500,13 @@ def test_the_interface_document_agrees_with_the_code() -> None:
     at = datetime.fromtimestamp(1772413200, UTC)
     signed = sign(example, "POST", "/v1/messages?a=1&b=2", b'{"x": 1}', at=at, nonce="nonce-0123456789abcdef")
     assert signed[signature.SIGNATURE] in text
+
+
+def test_the_document_of_the_mock_names_every_switch_and_every_path() -> None:
+    text = (ROOT / "docs/mock-national.md").read_text(encoding="utf-8")
+    routes = re.findall(
+        r'\("(?:GET|PUT|POST)", "(/[a-z./{}_-]*)"', (FOLDER / "loopback.py").read_text(encoding="utf-8")
+    )
+    assert len(routes) > 10
+    for word in (*Faults.__struct_fields__, *routes):
+        assert word in text, word

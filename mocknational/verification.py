@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
 import structlog
 
 from node.database import AWAY, Pool
-from node.sql import statements_beside
+from node.upper.verdicts import decide_verification, next_undecided
 
 log = structlog.get_logger("mock_national")
 
-_SQL = statements_beside(__file__, "mock_queries.sql")
 _CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_CODE = re.compile(rf"[{_CREDIT_ALPHABET}]{{2}}[0-9]{{6}}[{_CREDIT_ALPHABET}]{{10}}")
 _DIVISION = re.compile(r"[0-9]{6}")
@@ -46,7 +46,7 @@ HELD = Decision(False, "前缀已由其他企业持有 / the prefix has another 
 
 
 def judge(application: Mapping[str, Any], at: datetime) -> Decision | None:
-    """The decision on one row of the statement ``undecided``, ``None`` to wait for its enterprise."""
+    """The decision on what ``next_undecided`` gave, ``None`` to wait for its enterprise."""
     if not _is_below(application["prefix"], application["delegated_prefix"]):
         return OUTSIDE
     if application["enterprise_state"] != "approved":
@@ -60,34 +60,26 @@ def judge(application: Mapping[str, Any], at: datetime) -> Decision | None:
 
 
 async def verify_for_ever(pool: Pool, clock: Callable[[], datetime], pause_seconds: float = 0.1) -> None:
-    """Decide what can be decided, again and again; one hand per database."""
+    """Decide what can be decided, again and again."""
     while True:
         try:
             while await _decide_next(pool, clock()):
                 pass
-        except AWAY as error:
+        except (*AWAY, asyncpg.PostgresError) as error:  # also a deadlock: the next turn finds what this one left
             log.warning("verification_waits_for_the_database", cause=type(error).__name__)
         await asyncio.sleep(pause_seconds)
 
 
 async def _decide_next(pool: Pool, at: datetime) -> bool:
     """Decide the oldest application that need not wait; whether there was one."""
-    waiting = 0
+    after = 0
     async with pool.acquire(timeout=10) as connection, connection.transaction():
-        while (application := await connection.fetchrow(_SQL["undecided"], waiting)) is not None:
+        while (application := await next_undecided(connection, after=after)) is not None:
             decision = judge(application, at)
-            if decision is None:
-                waiting += 1
-                continue
-            prefix, access_key = application["prefix"], application["access_key"]
-            await connection.execute(_SQL["decide"], application["verification_id"], at)
-            await connection.execute(_SQL["add_verdict"], access_key, prefix, decision.passed, decision.reason, at)
-            if decision.passed:
-                await connection.execute(
-                    _SQL["give_prefix"], prefix, access_key, application["node_id"], application["enterprise_id"],
-                    application["credit_code"], application["other_certificate"], at,
-                )  # fmt: skip
-            return True
+            if decision is not None:
+                await decide_verification(connection, application, decision.passed, decision.reason, at)
+                return True
+            after = application["verification_id"]
     return False
 
 

@@ -5,10 +5,10 @@ import sys
 
 import msgspec
 
+from mocknational.faults import Faults
+from mocknational.mock import run_mock
+from mocknational.store import IssuedKey
 from node.log import configure
-from node.national.mock import run_mock
-from node.national.mock_faults import Faults
-from node.national.mock_store import IssuedKey
 from node.national.signature import KeyPair
 
 
