@@ -2,8 +2,8 @@
 
 Failures come in four sizes, and each stops no more than it must:
 
-- no answer, or a refusal that may be tried again: raised, and the caller lets the link rest. After five in a row
-  the circuit is open: after each rest one single message goes as the probe;
+- no answer, or a refusal that may be tried again: raised, and the caller lets the link rest. While its circuit is
+  open one single message goes as the probe;
 - the whole request refused for good as malformed: one message of it must be at fault, so less and less is sent
   at a time until it stands alone and is refused alone;
 - refused for good for another reason (key, clock, rights): no message's fault; raised as well;
@@ -24,7 +24,7 @@ from prometheus_client import Counter
 from node.database import Pool
 from node.national import outbox
 from node.national.backoff import Backoff, Patience, Random
-from node.national.client import NationalClient, NationalRefusal, NationalSilent
+from node.national.client import LinkResting, NationalClient, NationalRefusal, NationalSilent
 from node.national.messages import MOST_MESSAGES, Delivery, Message, Result, Status
 
 log = structlog.get_logger("national")
@@ -32,8 +32,6 @@ log = structlog.get_logger("national")
 DELIVERED = Counter("biaoshi_outbox_delivered_total", "Messages the national node has, by its own word")
 REFUSED = Counter("biaoshi_outbox_refused_total", "Messages the national node will never take")
 
-OPEN_AFTER = 5
-"""Failures in a row after which the circuit is open."""
 _LARGEST_REQUEST = 512 << 10
 _MOST_RESTING = 1000
 _MALFORMED = frozenset({400, 413, 422})
@@ -60,7 +58,6 @@ class Courier:
         self._after = ""
         self._sent_on_this_tour = False
         self._limit = MOST_MESSAGES
-        self._failures = 0
         self._resting: dict[str, Backoff] = {}
 
     async def round(self) -> bool:
@@ -73,7 +70,7 @@ class Courier:
             after=self._after,
             paused=self._paused(),
             through=await self._horizon.advance(self._pool),
-            limit=1 if self._failures >= OPEN_AFTER else self._limit,
+            limit=1 if self._client.link.open else self._limit,
         )
         self._after = page.after
         if messages := _within_one_request(page.messages):
@@ -103,16 +100,16 @@ class Courier:
                 return
             answer_to_it = Result(message_id=messages[0].message_id, status=Status.REFUSED, reason=refusal.detail)
             await self._settle(messages, {answer_to_it.message_id: answer_to_it})
+        except LinkResting:
+            raise
         except NationalSilent as silence:
             await self._note_failure(messages, silence.detail)
             raise
         else:
-            self._failures = 0
             await self._settle(messages, {result.message_id: result for result in answer.results})
             self._limit = min(MOST_MESSAGES, self._limit * 2)
 
     async def _note_failure(self, messages: list[Message], reason: str) -> None:
-        self._failures += 1
         everything = {reason: [message.message_id for message in messages]}
         await outbox.settle(self._pool, delivered=(), refused={}, failed=everything, at=self._clock())
 

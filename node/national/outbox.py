@@ -28,6 +28,7 @@ from node.sql import statements_beside
 _SQL = statements_beside(__file__)
 _STREAMS_OF_A_PAGE = 50
 _ERROR_CHARACTERS = 500
+_PURGED_AT_A_TIME = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,23 @@ async def backlog(pool: Pool) -> int:
     """How many messages wait. Raises ``DatabaseAway``."""
     with database_errors():
         return int(await pool.fetchval(_SQL["backlog"], timeout=60))
+
+
+async def waiting_since(pool: Pool) -> datetime | None:
+    """When the oldest waiting message was written. Raises ``DatabaseAway``."""
+    with database_errors():
+        since: datetime | None = await pool.fetchval(_SQL["oldest_waiting"])
+    return since
+
+
+async def purge(pool: Pool, delivered_before: datetime) -> bool:
+    """Remove a portion of what was delivered so long ago; whether there may be more. Raises ``DatabaseAway``.
+
+    What waits and what was refused stays.
+    """
+    with database_errors():
+        removed = await pool.execute(_SQL["purge_delivered"], delivered_before, _PURGED_AT_A_TIME, timeout=60)
+    return int(removed.rpartition(" ")[2]) >= _PURGED_AT_A_TIME
 
 
 async def sender(pool: Pool) -> Sender:

@@ -29,12 +29,13 @@ CROSS JOIN LATERAL (
 ORDER BY o.stream, o.outbox_id
 
 -- name: mark_delivered
--- The far side has them, now or since an earlier attempt.
-UPDATE outbox SET delivered_at = $2, attempts = attempts + 1 WHERE message_id = ANY($1::uuid[]) AND delivered_at IS NULL
+-- The far side has them, now or since an earlier attempt, whose failure is of no interest any more.
+UPDATE outbox SET delivered_at = $2, attempts = attempts + 1, last_error = NULL
+WHERE message_id = ANY($1::uuid[]) AND delivered_at IS NULL
 
 -- name: mark_refused
 -- The far side will never take them: they stop waiting, and say why for ever.
-UPDATE outbox SET delivered_at = $3, attempts = attempts + 1, last_error = r.reason
+UPDATE outbox SET delivered_at = $3, attempts = attempts + 1, last_error = r.reason, refused = true
 FROM unnest($1::uuid[], $2::text[]) AS r(message_id, reason)
 WHERE outbox.message_id = r.message_id AND delivered_at IS NULL
 
@@ -50,22 +51,6 @@ SELECT count(*) FROM outbox WHERE delivered_at IS NULL
 -- Who reports: read again for every delivery, so that a node that became a laboratory says so at once.
 SELECT node_id, laboratory FROM node_state
 
--- name: registrations_by_day
--- Days of China as they are tallied, the first and the last included.
-SELECT day, sum(registered)::bigint AS registered, sum(updated)::bigint AS updated, sum(deleted)::bigint AS deleted,
-       sum(suspended)::bigint AS suspended, sum(resumed)::bigint AS resumed
-FROM registration_by_day
-WHERE day BETWEEN $1 AND $2
-GROUP BY day
-
--- name: resolutions_by_day
--- Days of China as they are summed up, the first and the last included, whatever process counted.
-SELECT day, interface, outcome, sum(resolutions)::bigint AS resolutions
-FROM resolution_day
-WHERE day BETWEEN $1 AND $2 AND resolutions > 0
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
-
 -- name: last_verdict
 -- The newest verification result that has been applied.
 SELECT last_verdict FROM national_state
@@ -74,9 +59,44 @@ SELECT last_verdict FROM national_state
 -- Written only after the result was applied; applying twice does no harm, forgetting would.
 UPDATE national_state SET last_verdict = $1 WHERE last_verdict < $1
 
--- name: remember_contact
--- For the operator's page: when the national node last answered.
-UPDATE national_state SET last_contact_at = $1
+-- name: note_link
+-- For operators and for other processes: how the link is, as the steward knows it. What failed before it started
+-- has failed since then.
+UPDATE national_state
+SET last_contact_at = coalesce($1, last_contact_at), last_error = $3,
+    failing_since = CASE WHEN $2::timestamptz IS NOT NULL THEN least(failing_since, $2) END
+
+-- name: note_offers
+-- What the node above has to offer, by its own word.
+UPDATE national_state SET offers = $1
+
+-- name: oldest_waiting
+-- Since when the oldest message of any stream waits, by one index step for each stream.
+WITH RECURSIVE waiting AS (
+    (SELECT stream, created_at FROM outbox WHERE delivered_at IS NULL ORDER BY stream, outbox_id LIMIT 1)
+    UNION ALL
+    SELECT next.stream, next.created_at FROM waiting w
+    CROSS JOIN LATERAL (
+        SELECT stream, created_at FROM outbox
+        WHERE delivered_at IS NULL AND stream > w.stream ORDER BY stream, outbox_id LIMIT 1
+    ) next
+)
+SELECT min(created_at) FROM waiting
+
+-- name: purge_delivered
+-- A portion of what the node above has had for long; what it refused stays, with its reason.
+DELETE FROM outbox
+WHERE message_id = ANY (ARRAY(
+    SELECT message_id FROM outbox WHERE delivered_at < $1 AND NOT refused ORDER BY delivered_at LIMIT $2
+))
+
+-- name: hold_reported_route
+-- Where the node above was last told that we answer; one reporter at a time.
+SELECT reported_route::text AS reported_route FROM national_state FOR UPDATE
+
+-- name: note_reported_route
+-- Together with the message that says so.
+UPDATE national_state SET reported_route = $1
 
 -- name: seek_leadership
 -- One steward of one database at a time; the lock ends with its connection.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import structlog
+from prometheus_client import Counter
 
 from node.database import Pool, database_errors
 from node.errors import NodeError, Unavailable
@@ -14,14 +15,20 @@ from node.sql import statements_beside
 
 log = structlog.get_logger("national")
 
-ApplyVerdict = Callable[[str, bool, str], Awaitable[None]]
-"""Prefix, passed, reason. Applying one again changes nothing."""
+ApplyVerdict = Callable[[str, bool, str, int], Awaitable[None]]
+"""Prefix, passed, reason, the number of the application (0: it names none). Applying one again changes nothing."""
+
+VERDICTS_APPLIED = Counter(
+    "biaoshi_national_verdicts_total", "Verification results from the node above, by what they say", ["passed"]
+)
 
 _SQL = statements_beside(__file__)
 
 
-async def apply_new_verdicts(pool: Pool, client: NationalClient, apply_verdict: ApplyVerdict) -> bool:
+async def apply_new_verdicts(pool: Pool, client: NationalClient, apply_verdict: ApplyVerdict, wait: int = 0) -> bool:
     """Fetch and apply the verdicts after the last one remembered; whether there may be more to do at once.
+
+    While there are none the node above may keep the question waiting, ``wait`` seconds at most.
 
     A verdict is remembered only after it was applied. One that this node cannot apply, ever (the prefix is
     unknown, or has been withdrawn meanwhile), is logged and passed over: it must not hold up the others.
@@ -30,13 +37,13 @@ async def apply_new_verdicts(pool: Pool, client: NationalClient, apply_verdict: 
     """
     with database_errors():
         last = await pool.fetchval(_SQL["last_verdict"])
-    verdicts = (await client.verdicts(last)).verdicts
+    verdicts = (await client.verdicts(last, wait)).verdicts
     for verdict in verdicts:
         if verdict.sequence <= last:
             log.error("verdicts_out_of_order", sequence=verdict.sequence, last=last)
             return False
         try:
-            await apply_verdict(verdict.prefix, verdict.passed, verdict.reason)
+            await apply_verdict(verdict.prefix, verdict.passed, verdict.reason, verdict.application)
         except Unavailable:
             raise
         except NodeError as error:
@@ -48,6 +55,7 @@ async def apply_new_verdicts(pool: Pool, client: NationalClient, apply_verdict: 
                 code=error.code,
                 detail=error.detail,
             )
+        VERDICTS_APPLIED.labels(str(verdict.passed).lower()).inc()
         last = verdict.sequence
         with database_errors():
             await pool.execute(_SQL["remember_verdict"], last)

@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from mocknational.faults import NO_FAULTS, Faults
+from mocknational.mock import Mock, run_mock
+from mocknational.store import IssuedKey
 from node.database import Pool
 from node.journal import Message, report_upward
 from node.national.backoff import Patience
-from node.national.mock import Mock, run_mock
-from node.national.mock_faults import NO_FAULTS, Faults
-from node.national.mock_store import IssuedKey
 from node.national.signature import KeyPair
 from node.national.steward import Docking, run_steward
+from node.sealing import Seal
 
 ROOT = Path(__file__).parents[2]
 KEYS = KeyPair("test-node", "a secret of the tests")
 ISSUED = IssuedKey(KEYS, "88.101")
+SEAL = Seal(b"the seal of the tests")
 CREDIT_CODE = "91442000MAD0000198"
 
 
@@ -35,12 +37,14 @@ def now() -> datetime:
 
 @dataclass
 class DockedNode:
-    """A node with its outbox, and the national node it docks to, in two schemas of one database."""
+    """A node with its outbox, and the national node it docks to, each with a database of its own."""
 
     pool: Pool
     database_url: str
+    upper_url: str
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
     verdicts: list[tuple[str, bool, str]] = field(default_factory=list)
+    applications: list[int] = field(default_factory=list)
 
     async def report(self, stream: str, kind: str, **body: Any) -> None:
         async with self.pool.acquire() as connection:
@@ -68,19 +72,22 @@ class DockedNode:
     async def waiting(self) -> int:
         return int(await self.pool.fetchval("SELECT count(*) FROM outbox WHERE delivered_at IS NULL"))
 
-    async def apply_verdict(self, prefix: str, passed: bool, reason: str) -> None:
+    async def apply_verdict(self, prefix: str, passed: bool, reason: str, application: int) -> None:
         self.verdicts.append((prefix, passed, reason))
+        self.applications.append(application)
 
     @asynccontextmanager
     async def mock(self, faults: Faults = NO_FAULTS, **options: Any) -> AsyncIterator[Mock]:
         options = {"keys": [ISSUED], "random": random.Random(7), **options}
-        async with run_mock(self.database_url, "127.0.0.1", 0, faults=faults, **options) as mock:
+        async with run_mock(self.upper_url, "127.0.0.1", 0, faults=faults, **options) as mock:
             yield mock
 
     @asynccontextmanager
     async def steward(self, url: str | None, **options: Any) -> AsyncIterator[asyncio.Task[None]]:
         """A steward of this process, told to stop at the end of the block."""
         docking = {
+            "access_key": KEYS.access_key,
+            "secret_key": KEYS.secret_key,
             "heartbeat_seconds": 0.5,
             "poll_seconds": 0.1,
             "deadline_seconds": 5.0,
@@ -88,6 +95,7 @@ class DockedNode:
         }
         options = {
             "apply_verdict": self.apply_verdict,
+            "seal": SEAL,
             "version": "0",
             "clock": now,
             "patience": Patience(0.05, 0.5),
@@ -97,7 +105,7 @@ class DockedNode:
         task = asyncio.create_task(
             run_steward(
                 options.pop("pool", self.pool),
-                Docking(url, KEYS.access_key, KEYS.secret_key, **docking),
+                Docking(url, **docking),
                 stop=stop,
                 **options,
             )
@@ -110,9 +118,9 @@ class DockedNode:
                 await task
 
     async def start(self, script: str, *arguments: str) -> asyncio.subprocess.Process:
-        """Run a script of ``tests/node/national`` until it says a line; end it with the test."""
+        """Run a script of ``tests`` until it says a line; end it with the test."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(ROOT / "tests/node/national" / script), *arguments,
+            sys.executable, str(ROOT / "tests" / script), *arguments,
             cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self.processes.append(process)
@@ -123,10 +131,10 @@ class DockedNode:
 
     async def start_mock(self, port: int, faults: Faults = NO_FAULTS) -> asyncio.subprocess.Process:
         shares = {name: getattr(faults, name) for name in faults.__struct_fields__}
-        return await self.start("mock_process.py", self.database_url, str(port), json.dumps(shares))
+        return await self.start("mocknational/mock_process.py", self.upper_url, str(port), json.dumps(shares))
 
     async def start_steward(self, url: str) -> asyncio.subprocess.Process:
-        return await self.start("steward_process.py", self.database_url, url)
+        return await self.start("node/national/steward_process.py", self.database_url, url)
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:

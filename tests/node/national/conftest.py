@@ -1,36 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from uuid import uuid4
+from tests.support.docking_fixtures import lower, session, upper, world
 
-import aiohttp
-import asyncpg
-import pytest
-
-from node.database import Pool
-from tests.support.docking import DockedNode, kill
-
-
-@pytest.fixture
-async def world(pool: Pool, database_url: str) -> AsyncIterator[DockedNode]:
-    """A founded node of no laboratory with an empty outbox."""
-    await pool.execute("INSERT INTO node_state (node_id, laboratory, created_at) VALUES ($1, false, now())", uuid4())
-    world = DockedNode(pool, database_url)
-    yield world
-    for process in world.processes:
-        if process.returncode is None:
-            await kill(process)
-
-
-@pytest.fixture
-async def upper(world: DockedNode) -> AsyncIterator[asyncpg.Connection]:
-    """A look into the national node's tables."""
-    connection = await asyncpg.connect(world.database_url, server_settings={"search_path": "mock_national"})
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
+__all__ = ["lower", "session", "upper", "world"]

@@ -8,6 +8,7 @@ from node.database import open_pool
 from node.log import configure
 from node.national.backoff import Patience
 from node.national.steward import Docking, run_steward
+from node.sealing import Seal
 
 
 async def main(database: str, url: str) -> None:
@@ -15,7 +16,7 @@ async def main(database: str, url: str) -> None:
     docking = Docking(url, "test-node", "a secret of the tests", heartbeat_seconds=0.2, poll_seconds=0.1)
     print("running", flush=True)
 
-    async def apply_verdict(prefix: str, passed: bool, reason: str) -> None:
+    async def apply_verdict(prefix: str, passed: bool, reason: str, application: int) -> None:
         await pool.execute(
             "INSERT INTO act_history (at, interface, action, subject_kind, subject_id, nonce)"
             " VALUES (now(), 3, 'prefix.verify', 'prefix', $1, decode(repeat('00', 16), 'hex'))",
@@ -23,8 +24,8 @@ async def main(database: str, url: str) -> None:
         )
 
     await run_steward(
-        pool, docking, apply_verdict, version="0", clock=lambda: datetime.now(UTC), stop=asyncio.Event(),
-        patience=Patience(0.02, 0.2),
+        pool, docking, apply_verdict, seal=Seal(b"the seal of the tests"), version="0",
+        clock=lambda: datetime.now(UTC), stop=asyncio.Event(), patience=Patience(0.02, 0.2),
     )  # fmt: skip
 
 

@@ -13,9 +13,9 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from mocknational.faults import Faults
+from mocknational.store import IssuedKey
 from node.national import delivery
-from node.national.mock_faults import Faults
-from node.national.mock_store import IssuedKey
 from node.national.signature import KeyPair
 from tests.support.docking import DockedNode, kill, until
 
@@ -31,10 +31,10 @@ def free_port() -> int:
 
 async def arrived_exactly_once_and_in_order(world: DockedNode, upper: asyncpg.Connection, count: int) -> None:
     sent = await world.pool.fetch("SELECT stream, outbox_id FROM outbox ORDER BY stream, outbox_id")
-    came = await upper.fetch("SELECT stream, sequence FROM message ORDER BY stream, arrival")
+    came = await upper.fetch("SELECT stream, sequence FROM docked_message ORDER BY stream, arrival")
     assert len(sent) == count
     assert [tuple(row) for row in came] == [tuple(row) for row in sent]
-    assert await upper.fetchval("SELECT sum(disordered) FROM stream") == 0
+    assert await upper.fetchval("SELECT sum(disordered) FROM docked_stream") == 0
 
 
 async def test_five_thousand_messages_arrive_once_and_in_order_through_absence_kills_and_bad_days(
@@ -44,7 +44,7 @@ async def test_five_thousand_messages_arrive_once_and_in_order_through_absence_k
     url = f"http://127.0.0.1:{port}"
 
     async def received() -> int:
-        return int(await upper.fetchval("SELECT count(*) FROM message"))
+        return int(await upper.fetchval("SELECT count(*) FROM docked_message"))
 
     async def switch(**faults: object) -> None:
         async with session.put(url + "/faults", json=faults) as answer:
@@ -120,7 +120,7 @@ async def test_a_refused_message_is_set_aside_with_its_reason_and_holds_nothing_
     row = await world.pool.fetchrow("SELECT * FROM outbox WHERE last_error IS NOT NULL")
     assert (row["kind"], row["delivered_at"] is not None) == ("prefix.reviewed", True)
     assert "消息内容有误" in row["last_error"]
-    assert await upper.fetchval("SELECT count(*) FROM message") == 6
+    assert await upper.fetchval("SELECT count(*) FROM docked_message") == 6
     assert delivery.REFUSED._value.get() == refused_before + 1
 
 
@@ -135,8 +135,8 @@ async def test_a_message_that_spoils_a_whole_delivery_is_found_and_set_aside_alo
         await until(lambda: nothing_waits(world))
     spoilt = await world.pool.fetch("SELECT DISTINCT stream FROM outbox WHERE last_error IS NOT NULL")
     assert [row["stream"] for row in spoilt] == ["not a name"]
-    assert await upper.fetchval("SELECT count(*) FROM message") == 320
-    assert await upper.fetchval("SELECT sum(disordered) FROM stream") == 0
+    assert await upper.fetchval("SELECT count(*) FROM docked_message") == 320
+    assert await upper.fetchval("SELECT sum(disordered) FROM docked_stream") == 0
 
 
 async def test_a_stream_that_is_put_off_rests_while_the_others_go_on(world: DockedNode) -> None:
@@ -175,7 +175,7 @@ async def test_a_wrong_key_loses_no_message(world: DockedNode, upper: asyncpg.Co
     assert "does not fit" in await world.pool.fetchval("SELECT last_error FROM outbox WHERE attempts > 0 LIMIT 1")
     async with world.mock() as mock, world.steward(mock.url):
         await until(lambda: nothing_waits(world))
-    assert await upper.fetchval("SELECT count(*) FROM message") == 3
+    assert await upper.fetchval("SELECT count(*) FROM docked_message") == 3
 
 
 @asynccontextmanager
@@ -243,7 +243,7 @@ async def test_a_long_backlog_and_a_slow_far_side_cost_no_memory(
         steward = await world.start_steward(mock.url)
 
         async def received(count: int) -> bool:
-            return bool(await upper.fetchval("SELECT count(*) > $1 FROM message", count))
+            return bool(await upper.fetchval("SELECT count(*) > $1 FROM docked_message", count))
 
         await until(lambda: received(600))
         before = resident_kilobytes(steward.pid)

@@ -15,8 +15,8 @@ async def test_a_reviewed_prefix_is_enabled_by_the_national_node_and_a_wrong_one
 ) -> None:
     office = Office(world.pool)
 
-    async def apply(prefix: str, passed: bool, reason: str) -> None:
-        await office.prefixes.apply_verdict(Prefix.parse(prefix), passed, reason, True)
+    async def apply(prefix: str, passed: bool, reason: str, application: int) -> None:
+        await office.prefixes.apply_verdict(Prefix.parse(prefix), passed, reason, True, application)
 
     async def state(prefix: Prefix) -> PrefixState:
         return (await office.prefixes.get(office.admin, prefix)).state
@@ -37,12 +37,12 @@ async def test_a_reviewed_prefix_is_enabled_by_the_national_node_and_a_wrong_one
             await office.prefixes.move(admin, acting(admin), good.prefix, Verb.SUSPEND, "理由")
 
             async def known_above() -> bool:
-                return bool(await upper.fetchval("SELECT state FROM prefix") == "suspended")
+                return bool(await upper.fetchval("SELECT state FROM docked_prefix") == "suspended")
 
             await until(known_above)
     refused = await office.prefixes.get(office.admin, bad.prefix)
     assert refused.reason.startswith("企业未作为审核通过上报")
-    assert await upper.fetchval("SELECT state FROM enterprise WHERE enterprise_id = $1", suspended.enterprise_id) == (
-        EnterpriseState.SUSPENDED
-    )
+    assert await upper.fetchval(
+        "SELECT state FROM docked_enterprise WHERE enterprise_id = $1", suspended.enterprise_id
+    ) == (EnterpriseState.SUSPENDED)
     assert await world.pool.fetchval("SELECT count(*) FROM outbox WHERE last_error IS NOT NULL") == 0

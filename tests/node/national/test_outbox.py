@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import pytest
 
 from node.database import Pool
 from node.journal import Message, report_upward
-from node.national.outbox import Horizon, backlog, next_page, settle
+from node.national.outbox import Horizon, backlog, next_page, purge, settle, waiting_since
 from tests.support.docking import DockedNode, now, until
 
 
@@ -148,15 +149,58 @@ async def test_what_became_of_a_message_is_written_down(world: DockedNode) -> No
     refused, failed = {ids[1]: "no" * 1000}, {"silence": [ids[2]]}
     await settle(world.pool, delivered=[ids[0]], refused=refused, failed=failed, at=now())
     rows = await world.pool.fetch(
-        "SELECT attempts, delivered_at IS NOT NULL AS done, last_error FROM outbox ORDER BY outbox_id"
+        "SELECT attempts, delivered_at IS NOT NULL AS done, refused, last_error FROM outbox ORDER BY outbox_id"
     )
     assert [tuple(row) for row in rows] == [
-        (1, True, None),
-        (1, True, ("no" * 1000)[:500]),
-        (1, False, "silence"),
-        (0, False, None),
+        (1, True, False, None),
+        (1, True, True, ("no" * 1000)[:500]),
+        (1, False, False, "silence"),
+        (0, False, False, None),
     ]
     assert await backlog(world.pool) == 2
+    await settle(world.pool, delivered=[ids[2]], refused={}, failed={}, at=now())
+    assert await world.pool.fetchval("SELECT last_error FROM outbox WHERE message_id = $1", ids[2]) is None
+
+
+async def test_the_lag_is_the_age_of_the_oldest_message_of_any_stream(world: DockedNode) -> None:
+    assert await waiting_since(world.pool) is None
+    await world.report_many(["a", "b", "c"], 3)
+    await world.pool.execute("UPDATE outbox SET created_at = '2026-03-02' WHERE stream = 'b'")
+    await world.pool.execute("UPDATE outbox SET delivered_at = now(), created_at = '2026-03-01' WHERE stream = 'a'")
+    assert await waiting_since(world.pool) == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+async def test_only_what_was_delivered_long_ago_is_removed(world: DockedNode) -> None:
+    """12,000 old ones go in portions; what waits, what was refused and what is new stays."""
+    await world.report_many(["old"], 12_000)
+    await world.pool.execute("UPDATE outbox SET delivered_at = '2026-01-31'")
+    await world.report_many(["waiting", "refused", "new"], 2)
+    await world.pool.execute(
+        "UPDATE outbox SET delivered_at = '2026-01-31', refused = true, last_error = 'no' WHERE stream = 'refused'"
+    )
+    await world.pool.execute("UPDATE outbox SET delivered_at = '2026-02-01' WHERE stream = 'new'")
+    before = datetime(2026, 2, 1, tzinfo=UTC)
+    assert [await purge(world.pool, before) for _ in range(4)] == [True, True, False, False]
+    rows = await world.pool.fetch("SELECT stream, count(*) FROM outbox GROUP BY 1 ORDER BY 1")
+    assert [tuple(row) for row in rows] == [("new", 2), ("refused", 2), ("waiting", 2)]
+
+
+async def test_the_database_itself_keeps_what_waits(world: DockedNode) -> None:
+    await world.report_many(["a"], 1)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await world.pool.execute("DELETE FROM outbox")
+
+
+async def test_the_steward_removes_what_is_old_enough(world: DockedNode) -> None:
+    await world.report_many(["a"], 3)
+    await world.pool.execute("UPDATE outbox SET delivered_at = now() - INTERVAL '31 days' WHERE body ->> 'n' = '1'")
+    await world.pool.execute("UPDATE outbox SET delivered_at = now() - INTERVAL '29 days' WHERE body ->> 'n' = '2'")
+
+    async def one_is_gone() -> bool:
+        return bool(await world.pool.fetchval("SELECT count(*) = 2 FROM outbox"))
+
+    async with world.steward(None):
+        await until(one_is_gone)
 
 
 @pytest.mark.parametrize("waiting", [0, 1])

@@ -10,17 +10,18 @@ import pytest
 import structlog
 
 from admin.statistics.rollup import sum_all
+from mocknational.faults import Faults
 from node.database import DatabaseAway, open_pool
 from node.errors import Conflict
 from node.journal import Interface
 from node.national.backoff import Patience
-from node.national.client import LAST_CONTACT
-from node.national.mock_faults import Faults
+from node.national.desk import WAITING
+from node.national.link import LAST_CONTACT
 from node.national.signature import KeyPairInvalid
-from node.national.steward import WAITING, Docking, run_steward
+from node.national.steward import Docking, run_steward
 from node.resolutions import Outcome
 from tests.support.counting import MINUTE_DAYS, write
-from tests.support.docking import DockedNode, kill, now, until
+from tests.support.docking import SEAL, DockedNode, kill, now, until
 
 
 async def test_a_reported_prefix_comes_back_verified_and_is_applied_once(world: DockedNode) -> None:
@@ -43,7 +44,7 @@ async def test_a_reported_prefix_comes_back_verified_and_is_applied_once(world: 
 async def test_a_verdict_is_remembered_only_after_it_was_applied(world: DockedNode) -> None:
     enterprise, tries = uuid4(), []
 
-    async def apply(prefix: str, passed: bool, reason: str) -> None:
+    async def apply(prefix: str, passed: bool, reason: str, application: int) -> None:
         tries.append(prefix)
         if len(tries) < 4:
             raise DatabaseAway("not now")
@@ -61,10 +62,10 @@ async def test_a_verdict_is_remembered_only_after_it_was_applied(world: DockedNo
 async def test_a_verdict_that_can_never_be_applied_does_not_hold_up_the_next(world: DockedNode) -> None:
     enterprise = uuid4()
 
-    async def apply(prefix: str, passed: bool, reason: str) -> None:
+    async def apply(prefix: str, passed: bool, reason: str, application: int) -> None:
         if prefix == "88.101.1":
             raise Conflict("withdrawn meanwhile")
-        await world.apply_verdict(prefix, passed, reason)
+        await world.apply_verdict(prefix, passed, reason, application)
 
     async with world.mock() as mock, world.steward(mock.url, apply_verdict=apply):
         await world.report_enterprise(enterprise)
@@ -77,7 +78,7 @@ async def test_a_verdict_that_can_never_be_applied_does_not_hold_up_the_next(wor
 async def test_a_loop_that_breaks_is_logged_and_turns_again(world: DockedNode) -> None:
     enterprise, tries = uuid4(), []
 
-    async def apply(prefix: str, passed: bool, reason: str) -> None:
+    async def apply(prefix: str, passed: bool, reason: str, application: int) -> None:
         tries.append(prefix)
         if len(tries) == 1:
             raise RuntimeError("a fault of ours")
@@ -120,22 +121,29 @@ async def test_heartbeats_and_counts_arrive(world: DockedNode, upper: asyncpg.Co
     async with world.mock(clock=lambda: at) as mock, world.steward(mock.url, clock=lambda: at):
 
         async def all_there() -> bool:
-            rows = await upper.fetchval("SELECT count(*) FROM daily_count")
+            rows = await upper.fetchval("SELECT count(*) FROM docked_count WHERE period = 'day'")
             beats = await upper.fetchval(
                 "SELECT count(*) FROM request WHERE head LIKE 'POST /v1/heartbeats %'::bytea AND status = 200"
             )
-            return bool(rows == 2 and beats >= 2 and await world.waiting() == 0)
+            marks = await world.pool.fetchval("SELECT count(*) FROM count_to_state")
+            contact = await world.pool.fetchval("SELECT last_contact_at FROM national_state")
+            return bool(rows == 3 and beats >= 2 and marks == 0 and contact is not None)
 
         await until(all_there)
     days = await upper.fetch(
-        "SELECT day::text, registered, updated, suspended, resumed, resolutions FROM daily_count ORDER BY day"
+        "SELECT (at AT TIME ZONE 'Asia/Shanghai')::date::text, registered, updated, suspended, resumed, resolutions"
+        " FROM docked_count WHERE period = 'day' ORDER BY at"
     )
-    assert [tuple(row)[:5] for row in days] == [("2026-03-01", 5, 1, 0, 0), ("2026-03-02", 18, 2, 5, 1)]
+    # Yesterday and today are always stated; of three days ago something had been counted late.
+    assert [tuple(row)[:5] for row in days] == [
+        ("2026-02-27", 0, 0, 0, 0), ("2026-03-01", 5, 1, 0, 0), ("2026-03-02", 18, 2, 5, 1),
+    ]  # fmt: skip
     assert [json.loads(row["resolutions"]) for row in days] == [
+        [{"interface": 4, "outcome": 1, "resolutions": 1000}],
         [{"interface": 4, "outcome": 1, "resolutions": 10}],
         [{"interface": 4, "outcome": 1, "resolutions": 21}, {"interface": 5, "outcome": 1, "resolutions": 3}],
     ]
-    beat = json.loads(await upper.fetchval("SELECT heartbeat FROM node"))
+    beat = json.loads(await upper.fetchval("SELECT heartbeat FROM docked_node"))
     assert (beat["state"], beat["version"], beat["laboratory"]) == ("running", "0", False)
     assert await world.pool.fetchval("SELECT last_contact_at FROM national_state") == at
     assert contact_before != LAST_CONTACT._value.get() == at.timestamp()
@@ -149,7 +157,8 @@ async def test_everything_a_laboratory_node_says_is_marked(world: DockedNode, up
         async def all_there() -> bool:
             return bool(
                 await upper.fetchval(
-                    "SELECT (SELECT count(*) FROM message) = 2 AND (SELECT count(*) FROM daily_count) = 2"
+                    "SELECT (SELECT count(*) FROM docked_message) = 2"
+                    " AND (SELECT count(*) FROM docked_count WHERE period = 'day') = 2"
                 )
             )
 
@@ -157,17 +166,17 @@ async def test_everything_a_laboratory_node_says_is_marked(world: DockedNode, up
     bodies = await upper.fetch("SELECT body FROM request WHERE head LIKE 'POST %'::bytea")
     assert all(json.loads(row["body"])["laboratory"] is True for row in bodies)
     assert await upper.fetchval(
-        "SELECT (SELECT bool_and(laboratory) FROM message) AND (SELECT bool_and(laboratory) FROM daily_count)"
+        "SELECT (SELECT bool_and(laboratory) FROM docked_message) AND (SELECT bool_and(laboratory) FROM docked_count)"
     )
 
 
 async def test_of_two_stewards_one_leads_and_the_other_takes_over(
-    world: DockedNode, upper: asyncpg.Connection
+    world: DockedNode, upper: asyncpg.Connection, lower: asyncpg.Connection
 ) -> None:
     second_pool = await open_pool(world.database_url, "biaoshi_writer", size=6, seconds=5, name="second steward")
 
     async def leads(name: str) -> bool:
-        names = await upper.fetch(
+        names = await lower.fetch(
             "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
             " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
         )
@@ -178,7 +187,7 @@ async def test_of_two_stewards_one_leads_and_the_other_takes_over(
         async with world.steward(mock.url, pool=second_pool):
             await asyncio.sleep(1.2)
             assert await leads("test writer")
-            await upper.execute(
+            await lower.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
                 " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
             )
@@ -186,11 +195,11 @@ async def test_of_two_stewards_one_leads_and_the_other_takes_over(
             await world.report_many(["a"], 50)
 
             async def arrived() -> bool:
-                return bool(await upper.fetchval("SELECT count(*) = 50 FROM message"))
+                return bool(await upper.fetchval("SELECT count(*) = 50 FROM docked_message"))
 
             await until(arrived)
     second_pool.terminate()
-    assert await upper.fetchval("SELECT sum(disordered) FROM stream") == 0
+    assert await upper.fetchval("SELECT sum(disordered) FROM docked_stream") == 0
 
 
 async def test_a_steward_killed_at_any_moment_loses_nothing_and_repeats_nothing(
@@ -215,7 +224,7 @@ async def test_a_steward_killed_at_any_moment_loses_nothing_and_repeats_nothing(
         await until(settled, seconds=30)
         await kill(steward)
     sent = await world.pool.fetch("SELECT stream, outbox_id FROM outbox ORDER BY stream, outbox_id")
-    came = await upper.fetch("SELECT stream, sequence FROM message ORDER BY stream, arrival")
+    came = await upper.fetch("SELECT stream, sequence FROM docked_message ORDER BY stream, arrival")
     assert len(sent) == 6 * 900 + 7
     assert [tuple(row) for row in came] == [tuple(row) for row in sent]
 
@@ -252,25 +261,26 @@ async def test_without_a_national_node_reports_wait_and_are_counted(world: Docke
 async def test_an_address_without_keys_is_refused(world: DockedNode) -> None:
     with pytest.raises(KeyPairInvalid):
         await run_steward(
-            world.pool, Docking("http://127.0.0.1:9"), world.apply_verdict, version="0", clock=now,
+            world.pool, Docking("http://127.0.0.1:9"), world.apply_verdict, seal=SEAL, version="0", clock=now,
             stop=asyncio.Event(), patience=Patience(),
         )  # fmt: skip
 
 
-async def test_the_steward_survives_a_database_that_comes_and_goes(
-    world: DockedNode, upper: asyncpg.Connection
+async def test_the_steward_survives_databases_that_come_and_go(
+    world: DockedNode, upper: asyncpg.Connection, lower: asyncpg.Connection
 ) -> None:
     async with world.mock() as mock, world.steward(mock.url):
         for turn in range(3):
             await world.report_many(["a"], 100)
-            await upper.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            for side in (upper, lower):
+                await side.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
             total = (turn + 1) * 100
 
             async def arrived(total: int = total) -> bool:
-                return bool(await upper.fetchval("SELECT count(*) = $1 FROM message", total))
+                return bool(await upper.fetchval("SELECT count(*) = $1 FROM docked_message", total))
 
             await until(arrived)
-    assert await upper.fetchval("SELECT sum(disordered) FROM stream") == 0
+    assert await upper.fetchval("SELECT sum(disordered) FROM docked_stream") == 0
