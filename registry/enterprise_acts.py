@@ -31,7 +31,8 @@ from registry.store import SQL, check_version, refusing, time_ordered_id
 from registry.transitions import ENTERPRISE, EnterpriseState, Verb
 
 # The national node knows enterprises from their approval on.
-_REPORTED = frozenset({EnterpriseState.APPROVED, EnterpriseState.SUSPENDED, EnterpriseState.CLOSED})
+REPORTED = frozenset({EnterpriseState.APPROVED, EnterpriseState.SUSPENDED, EnterpriseState.CLOSED})
+"""States of which the node above learns: in the others nobody here has looked at the facts yet."""
 # An amended name is shown by the resolvers again when its review has ended.
 _NAME_SHOWN_AGAIN = frozenset({Verb.APPROVE, Verb.RETURN})
 ONE_REVIEWER = ReviewPolicy()
@@ -221,8 +222,10 @@ async def _trace(
         after=said,
         reason=after.reason if before and after.state != before.state else "",
     )
-    moved = before is not None and before.state not in (after.state, EnterpriseState.DRAFT)
-    await record_act(connection, actor, act, at, after.report() if moved and after.state in _REPORTED else None)
+    report = after.report() if after.state in REPORTED else None
+    if before is None or before.state is EnterpriseState.DRAFT or before.report() == report:
+        report = None
+    await record_act(connection, actor, act, at, report)
 
 
 async def _refuse_to_end_a_holder(connection: Connection, enterprise_id: UUID) -> None:

@@ -102,15 +102,14 @@ class Enterprise:
         }
 
     def report(self) -> Message:
-        """What the national node learns of it: no person's name, telephone or address."""
+        """What the national node learns of it: everything but people, and the images of its papers."""
+        profile = self.profile.to_json()
+        del profile["papers"]
         body = {
+            **asdict(self.facts),
             "enterprise_id": str(self.enterprise_id),
-            "credit_code": self.facts.credit_code,
-            "other_certificate": self.facts.other_certificate,
-            "name": self.facts.name,
-            "division_code": self.facts.division_code,
-            "industry_code": self.facts.industry_code,
             "state": str(self.state),
+            "profile": profile,
         }
         return Message("enterprise", f"enterprise.{self.state}", body)
 

@@ -53,15 +53,22 @@ class PrefixAboveSuspended(Conflict):
     title_zh = "上级前缀未启用"
 
 
+class PrefixSuspendedFromAbove(Conflict):
+    """Evidence: ``prefix``."""
+
+    title_zh = "前缀已被上级节点暂停"
+
+
 @dataclass(frozen=True, slots=True)
 class PrefixGrant:
     """One row: a prefix in the hands of an enterprise, with what registration and reports need of the latter.
 
     ``log_secret`` (32 bytes) keys the leaves of the prefix in the transparency log and leaves the registry never.
     ``suspended_with_enterprise`` marks a suspension that ends together with the enterprise's or, for a derived
-    prefix, with that of the prefix above. ``with_enterprise``: applied for together with the enterprise, and reviewed
-    with it. ``suffix_rule_id`` names the coding rule that every suffix registered from now on has to obey;
-    ``limited`` says that there is a quota.
+    prefix, with that of the prefix above. ``suspended_from_above``: by the node above, so that nobody here resumes or
+    enables it (``registry/connection/suspension.py``); ``suspended_here`` then: it was suspended before.
+    ``with_enterprise``: applied for together with the enterprise, and reviewed with it. ``suffix_rule_id`` names the
+    coding rule that every suffix registered from now on has to obey; ``limited`` says that there is a quota.
     """
 
     prefix_id: int
@@ -84,6 +91,8 @@ class PrefixGrant:
     with_enterprise: bool = False
     suffix_rule_id: int | None = None
     limited: bool = False
+    suspended_from_above: bool = False
+    suspended_here: bool = False
 
     @property
     def derived(self) -> bool:
@@ -104,6 +113,7 @@ class PrefixGrant:
             "purpose": self.purpose,
             "reason": self.reason,
             "suspended_with_enterprise": self.suspended_with_enterprise,
+            "suspended_from_above": self.suspended_from_above,
             "hosting": str(self.hosting),
             "hosting_reason": self.hosting_reason,
             "with_enterprise": self.with_enterprise,
@@ -118,15 +128,19 @@ class PrefixGrant:
         """
         if self.state not in _REPORTED or self.derived:
             return None
-        body = {
+        return Message("prefix", f"prefix.{self.state}", self.reported())
+
+    def reported(self) -> dict[str, Any]:
+        """What every report about a prefix says; ``application`` comes back with the verdict on it."""
+        return {
             "prefix": self.prefix.key,
+            "application": self.prefix_id,
             "node_prefix": self.prefix.key.rpartition(".")[0],
             "enterprise_id": str(self.enterprise_id),
             "credit_code": self.credit_code,
             "other_certificate": self.other_certificate,
             "state": str(self.state),
         }
-        return Message("prefix", f"prefix.{self.state}", body)
 
 
 def grant_of(row: Mapping[str, Any]) -> PrefixGrant:
@@ -152,6 +166,8 @@ def grant_of(row: Mapping[str, Any]) -> PrefixGrant:
         with_enterprise=row["with_enterprise"],
         suffix_rule_id=row["suffix_rule_id"],
         limited=row["limited"],
+        suspended_from_above=row["suspended_from_above"],
+        suspended_here=row["suspended_here"],
     )
 
 
@@ -164,25 +180,42 @@ async def move_prefix(
     reason: str = "",
     *,
     with_enterprise: bool = False,
+    from_above: bool | None = None,
 ) -> PrefixGrant:
-    """Change the state of a locked row, with all traces. Raises ``TransitionRefused``, ``ReasonMissing``."""
+    """Change the state of a locked row, with all traces.
+
+    ``from_above``: whether the node above holds it suspended from now on; ``None``: as before. Raises
+    ``TransitionRefused``, ``ReasonMissing``, ``PrefixSuspendedFromAbove``.
+    """
     state = transitions.step(transitions.PREFIX, verb, grant.state, reason)
+    held_above = grant.suspended_from_above if from_above is None else from_above
+    if state is PrefixState.ENABLED and held_above:
+        raise PrefixSuspendedFromAbove(f"{grant.prefix.key} is suspended by the node above", prefix=grant.prefix.key)
     moved = replace(
         grant,
         state=state,
         reason=reason,
         suspended_with_enterprise=with_enterprise and state is PrefixState.SUSPENDED,
+        suspended_from_above=held_above,
+        suspended_here=grant.suspended_here and held_above,
         version=grant.version + 1,
         updated_at=at,
     )
-    await connection.execute(
-        SQL["change_prefix"], moved.prefix_id, moved.state, moved.reason, moved.suspended_with_enterprise,
-        moved.version, at,
-    )  # fmt: skip
-    await trace_prefix(connection, grant, moved, verb, actor, at)
+    await write_prefix(connection, grant, moved, verb, actor, at)
     for kind in _REVIEWS_ENDED.get(state, ()):
         await drop_review(connection, kind, str(moved.prefix_id), at)
     return moved
+
+
+async def write_prefix(
+    connection: Connection, before: PrefixGrant, after: PrefixGrant, verb: Verb, actor: Actor, at: datetime
+) -> None:
+    """Another state, reason or mark of a locked row, with all traces."""
+    await connection.execute(
+        SQL["change_prefix"], after.prefix_id, after.state, after.reason, after.suspended_with_enterprise,
+        after.suspended_from_above, after.suspended_here, after.version, at,
+    )  # fmt: skip
+    await trace_prefix(connection, before, after, verb, actor, at)
 
 
 async def trace_prefix(
@@ -202,16 +235,23 @@ async def trace_prefix(
 
 
 async def move_with_derived(
-    connection: Connection, grant: PrefixGrant, verb: Verb, actor: Actor, at: datetime, reason: str = ""
+    connection: Connection,
+    grant: PrefixGrant,
+    verb: Verb,
+    actor: Actor,
+    at: datetime,
+    reason: str = "",
+    *,
+    from_above: bool | None = None,
 ) -> PrefixGrant:
     """As ``move_prefix``, and the prefixes derived from it along with it.
 
-    Suspension suspends the enabled ones; resumption resumes those and no others; withdrawal withdraws all. Raises
-    also ``PrefixAboveSuspended``.
+    Suspension suspends the enabled ones; resumption resumes those and no others, and of those none that the node
+    above keeps suspended; withdrawal withdraws all. Raises also ``PrefixAboveSuspended``.
     """
     if verb is Verb.RESUME and grant.derived:
         await _check_above(connection, grant)
-    moved = await move_prefix(connection, grant, verb, actor, at, reason)
+    moved = await move_prefix(connection, grant, verb, actor, at, reason, from_above=from_above)
     if verb in _FOLLOWING:
         below = await connection.fetch(SQL["lock_prefixes_below"], grant.prefix.key)
         await _follow(connection, map(grant_of, below), verb, actor, at, reason, {moved.prefix: moved.state})
@@ -244,6 +284,10 @@ async def _follow(
         states[grant.prefix] = grant.state
         own_verb = _FOLLOWING[verb].get(grant.state)
         if own_verb is None or (own_verb is Verb.RESUME and not _resumes(grant, states)):
+            continue
+        if own_verb is Verb.RESUME and grant.suspended_from_above:
+            released = replace(grant, suspended_with_enterprise=False, version=grant.version + 1, updated_at=at)
+            await write_prefix(connection, grant, released, own_verb, actor, at)
             continue
         moved.append(await move_prefix(connection, grant, own_verb, actor, at, reason, with_enterprise=True))
         states[grant.prefix] = moved[-1].state

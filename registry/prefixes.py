@@ -65,6 +65,12 @@ class PrefixNotHosted(Conflict):
     title_zh = "前缀未托管"
 
 
+class VerdictOutdated(Conflict):
+    """Evidence: ``prefix``, ``application``."""
+
+    title_zh = "核验结果所指的前缀申请已不存在"
+
+
 class Prefixes:
     """The use cases. Besides what they name, all raise ``NotAllowed``, ``PrefixUnknown`` and ``DatabaseAway``.
 
@@ -117,7 +123,7 @@ class Prefixes:
         """Approve, reject, enable, suspend, resume or withdraw; unchanged where a second person must approve too.
 
         Raises ``TransitionRefused``, ``ReasonMissing``, ``EnterpriseNotApproved``, ``PrefixAboveSuspended``,
-        ``ReviewClaimedByOther``, ``SecondPersonNeeded``, ``ReviewDecided``.
+        ``PrefixSuspendedFromAbove``, ``ReviewClaimedByOther``, ``SecondPersonNeeded``, ``ReviewDecided``.
         """
         at = self._clock()
         async with transaction(self._pool) as connection:
@@ -132,16 +138,27 @@ class Prefixes:
             )  # fmt: skip
             return await move_with_derived(connection, grant, verb, actor, at, reason) if settled else grant
 
-    async def apply_verdict(self, prefix: Prefix, passed: bool, reason: str, enable: bool) -> PrefixGrant:
+    async def apply_verdict(
+        self, prefix: Prefix, passed: bool, reason: str, enable: bool, application: int = 0
+    ) -> PrefixGrant:
         """What the national node found; ``enable`` puts a verified prefix to use at once.
 
-        A verdict that comes again changes nothing, and neither does one that contradicts the first (logged). The
-        prefix of an enterprise that is not approved stays verified; if the enterprise is closed, it is withdrawn.
-        Raises ``TransitionRefused`` for a prefix that was never sent up.
+        ``application`` is the number under which the prefix was sent up (``prefix_id``), 0 if the verdict names none.
+
+        A verdict that comes again changes nothing, and neither does one that contradicts the first (logged). A prefix
+        whose enterprise is not approved, or that the node above has suspended, stays verified; if the enterprise is
+        closed, it is withdrawn.
+        Raises ``TransitionRefused`` for a prefix that was never sent up, ``VerdictOutdated`` for another application.
         """
         at = self._clock()
         async with transaction(self._pool) as connection:
             grant = await locked_prefix(connection, prefix)
+            if application not in (0, grant.prefix_id):
+                raise VerdictOutdated(
+                    f"the verdict is about application {application} for {prefix.key}, which is gone",
+                    prefix=prefix.key,
+                    application=application,
+                )
             if grant.state in (PrefixState.APPLIED, PrefixState.REJECTED):
                 raise TransitionRefused(
                     f"{prefix.key} awaits no verdict: it is {grant.state}", prefix=prefix.key, state=str(grant.state)
@@ -156,7 +173,7 @@ class Prefixes:
             if grant.enterprise_state is EnterpriseState.CLOSED:
                 closed = "企业已注销 / the enterprise is closed"
                 return await move_prefix(connection, grant, Verb.WITHDRAW, _STEWARD, at, closed)
-            if enable and grant.enterprise_state is EnterpriseState.APPROVED:
+            if enable and grant.enterprise_state is EnterpriseState.APPROVED and not grant.suspended_from_above:
                 return await move_prefix(connection, grant, Verb.ENABLE, _STEWARD, at)
             return grant
 

@@ -92,7 +92,8 @@ RETURNING prefix_id
 -- name: find_prefix
 -- The prefix as an account sees it: its own enterprise's row first, then the living one, then the newest.
 SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
-       p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id, p.limited, p.version, p.created_at, p.updated_at,
+       p.suspended_from_above, p.suspended_here, p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id,
+       p.limited, p.version, p.created_at, p.updated_at,
        e.name AS enterprise_name, e.credit_code, e.other_certificate, e.state AS enterprise_state
 FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 WHERE p.prefix = $1
@@ -102,7 +103,8 @@ LIMIT 1
 -- name: lock_prefix
 -- The living row for a change of state; its enterprise stays as it is meanwhile.
 SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
-       p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id, p.limited, p.version, p.created_at, p.updated_at,
+       p.suspended_from_above, p.suspended_here, p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id,
+       p.limited, p.version, p.created_at, p.updated_at,
        e.name AS enterprise_name, e.credit_code, e.other_certificate, e.state AS enterprise_state
 FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 WHERE p.prefix = $1 AND p.state NOT IN ('rejected', 'refused')
@@ -111,7 +113,8 @@ FOR SHARE OF e FOR NO KEY UPDATE OF p
 -- name: share_prefix
 -- The living row for a registration: neither the prefix nor its enterprise changes until it commits.
 SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
-       p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id, p.limited, p.version, p.created_at, p.updated_at,
+       p.suspended_from_above, p.suspended_here, p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id,
+       p.limited, p.version, p.created_at, p.updated_at,
        e.name AS enterprise_name, e.credit_code, e.other_certificate, e.state AS enterprise_state
 FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 WHERE p.prefix = $1 AND p.state NOT IN ('rejected', 'refused')
@@ -120,7 +123,8 @@ FOR SHARE OF e, p
 -- name: lock_prefixes_of_enterprise
 -- All living rows of an enterprise that the transaction has locked.
 SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
-       p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id, p.limited, p.version, p.created_at, p.updated_at,
+       p.suspended_from_above, p.suspended_here, p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id,
+       p.limited, p.version, p.created_at, p.updated_at,
        e.name AS enterprise_name, e.credit_code, e.other_certificate, e.state AS enterprise_state
 FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 WHERE p.enterprise_id = $1 AND p.state NOT IN ('rejected', 'refused', 'withdrawn')
@@ -130,7 +134,8 @@ FOR NO KEY UPDATE OF p
 -- name: lock_prefixes_below
 -- All living rows derived from a prefix that the transaction has locked; a derived prefix is younger than its own above.
 SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
-       p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id, p.limited, p.version, p.created_at, p.updated_at,
+       p.suspended_from_above, p.suspended_here, p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id,
+       p.limited, p.version, p.created_at, p.updated_at,
        e.name AS enterprise_name, e.credit_code, e.other_certificate, e.state AS enterprise_state
 FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 WHERE p.prefix > $1 || '.' AND p.prefix < $1 || '/' AND p.state NOT IN ('rejected', 'refused', 'withdrawn')
@@ -143,13 +148,15 @@ SELECT enterprise_id FROM prefix WHERE prefix = $1 AND state NOT IN ('rejected',
 
 -- name: change_prefix
 -- A new state for a row that the transaction has locked.
-UPDATE prefix SET state = $2, reason = $3, suspended_with_enterprise = $4, version = $5, updated_at = $6
+UPDATE prefix SET state = $2, reason = $3, suspended_with_enterprise = $4, suspended_from_above = $5,
+       suspended_here = $6, version = $7, updated_at = $8
 WHERE prefix_id = $1
 
 -- name: list_prefixes
 -- In the order of application, by keyset.
 SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
-       p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id, p.limited, p.version, p.created_at, p.updated_at,
+       p.suspended_from_above, p.suspended_here, p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id,
+       p.limited, p.version, p.created_at, p.updated_at,
        e.name AS enterprise_name, e.credit_code, e.other_certificate, e.state AS enterprise_state
 FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 WHERE p.prefix_id > $1::bigint AND ($2::text IS NULL OR p.state = $2) AND ($3::uuid IS NULL OR p.enterprise_id = $3)
@@ -158,7 +165,8 @@ ORDER BY p.prefix_id LIMIT $4
 -- name: page_of_prefixes
 -- Newest first, by number of rows passed over, for interfaces whose pages have numbers.
 SELECT p.prefix_id, p.prefix, p.enterprise_id, p.state, p.purpose, p.reason, p.suspended_with_enterprise, p.log_secret,
-       p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id, p.limited, p.version, p.created_at, p.updated_at,
+       p.suspended_from_above, p.suspended_here, p.hosting, p.hosting_reason, p.with_enterprise, p.suffix_rule_id,
+       p.limited, p.version, p.created_at, p.updated_at,
        e.name AS enterprise_name, e.credit_code, e.other_certificate, e.state AS enterprise_state, e.enterprise_number
 FROM prefix p JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 WHERE ($1::uuid IS NULL OR p.enterprise_id = $1) AND ($2::text IS NULL OR position($2 IN e.name) > 0)

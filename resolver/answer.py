@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from node.errors import Internal, NotFound, Unavailable
 from node.identifier import Identifier, fold
-from node.record import PUBLIC_READ, InvalidRecord, Record, decode_values, select
+from node.record import PUBLIC_READ, InvalidRecord, Record, decode_values, encode_values, select
 
 Key = tuple[str, str]
 """The comparison keys of a prefix and of a suffix: what the database and the cache go by."""
@@ -50,6 +50,7 @@ class Absence(StrEnum):
     UNKNOWN = "unknown"  # nobody registered it, or it was deleted
     SUSPENDED = "prefix_suspended"  # its prefix, or the prefix's enterprise, is suspended or gone
     ELSEWHERE = "prefix_elsewhere"  # its prefix is not ours, or not enabled yet
+    BLOCKED = "identifier_blocked"  # 封堵: the node above forbids to resolve it, whoever registered it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ class Entry:
         """The values that anybody may read. Raises ``RecordDamaged``."""
         return tuple(value for value in self.values() if value.permissions & PUBLIC_READ)
 
+    def bytes_of(self, values: Record) -> bytes:
+        """The bytes of some of its values; all of the record's are its own, copied and never assembled."""
+        stored = self.record
+        return stored if int.from_bytes(stored[:4], "big") == len(values) else encode_values(values)
+
 
 Loaded = Entry | Absence
 
@@ -106,18 +112,29 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another node's ``server`` answered, ``age`` seconds ago; the answer holds ``seconds`` more, below 0: it is
+    stale, given because the other node is silent."""
+
+    server: str
+    age: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """``values`` are public and asked for, perhaps none; ``age`` only when the answer is stale: seconds since the
-    entry was last known to be right."""
+    entry was last known to be right. ``elsewhere``: it is another node's."""
 
     entry: Entry
     values: Record
     age: float | None = None
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """``reason`` is UNKNOWN or SUSPENDED; another's prefix raises ``NotResponsible``."""
+    """``reason`` is UNKNOWN, SUSPENDED or BLOCKED; another's prefix raises ``NotResponsible``."""
 
     reason: Absence
 

@@ -136,7 +136,9 @@ class Faces:
 
 def _loaded(row: asyncpg.Record) -> Loaded:
     (_, prefix, prefix_state, enterprise_state, name, name_en,
-     template_id, version, registered_at, updated_at, suffix, record, hidden) = row  # fmt: skip
+     template_id, version, registered_at, updated_at, suffix, record, hidden, blocked) = row  # fmt: skip
+    if blocked:
+        return Absence.BLOCKED
     if prefix_state not in ANSWERED_ONCE:
         return Absence.ELSEWHERE
     if prefix_state != "enabled" or enterprise_state in ENDED:

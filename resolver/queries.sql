@@ -1,18 +1,20 @@
 -- The reader's statements.
 
 -- name: look_up
--- Many identifiers at once, in any order; a prefix that is not ours has no row. The bound of one row keeps the planner
--- from joining by the prefix alone, which it does as long as nobody has analysed a table filled a minute ago. Whether
--- anything is hidden is asked only where the enterprise, or the identifier, has a scope at all.
+-- Many identifiers at once, in any order, one row each; a prefix that is not ours has no state. The bound of one row
+-- keeps the planner from joining by the prefix alone, which it does as long as nobody has analysed a table filled a
+-- minute ago. Whether anything is hidden is asked only where the enterprise, or the identifier, has a scope at all.
 SELECT wanted.place, p.prefix, p.state AS prefix_state, e.state AS enterprise_state, e.name, e.name_en,
        i.template_id, i.version, i.registered_at, i.updated_at, coalesce(i.suffix, i.suffix_key) AS suffix, i.record,
        CASE WHEN EXISTS (SELECT FROM class_scope c WHERE c.enterprise_id = p.enterprise_id)
                  OR EXISTS (SELECT FROM identifier_scope s
                             WHERE s.prefix_id = p.prefix_id AND s.suffix_key = wanted.suffix_key)
-            THEN hidden_indexes(p.enterprise_id, p.prefix_id, wanted.suffix_key, i.template_id) END AS hidden
+            THEN hidden_indexes(p.enterprise_id, p.prefix_id, wanted.suffix_key, i.template_id) END AS hidden,
+       EXISTS (SELECT FROM blocked_identifier b
+               WHERE b.prefix = wanted.prefix AND b.suffix_key = wanted.suffix_key) AS blocked
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (prefix, suffix_key, place)
-JOIN prefix p ON p.prefix = wanted.prefix AND p.state NOT IN ('rejected', 'refused')
-JOIN enterprise e ON e.enterprise_id = p.enterprise_id
+LEFT JOIN prefix p ON p.prefix = wanted.prefix AND p.state NOT IN ('rejected', 'refused')
+LEFT JOIN enterprise e ON e.enterprise_id = p.enterprise_id
 LEFT JOIN LATERAL (
     SELECT template_id, version, registered_at, updated_at, suffix, suffix_key, record FROM identifier
     WHERE prefix_id = p.prefix_id AND suffix_key = wanted.suffix_key AND state = 1

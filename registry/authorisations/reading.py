@@ -17,6 +17,7 @@ from node.record import PUBLIC_READ, Record, decode_values, encode_values
 from registry.authorisations.application_identities import SQL
 from registry.authorisations.grants import Access
 from registry.authorisations.scopes import hidden_indexes
+from registry.connection.blocklist import is_blocked
 from registry.identifiers.state import IdentifierState
 from registry.identifiers.stored import StoredIdentifier, found_identifier, unknown_identifier
 from registry.prefix_grant import PrefixGrant
@@ -53,7 +54,7 @@ async def readable_values(
     stored = await template_by_id(connection, found.template_id)
     if account is not None and may(account, Action.IDENTIFIER_READ, grant.enterprise_id):
         return found, stored, frozenset(stored.template.names)
-    if not _resolves(grant, found):
+    if not _resolves(grant, found) or await is_blocked(connection, grant.prefix.key, found.suffix_key):
         raise unknown_identifier(identifier)
     hidden = await hidden_indexes(connection, grant, found.suffix_key, found.template_id)
     granted = frozenset[str]().union(*(await _granted(connection, account, grant, found, stored.template)).values())

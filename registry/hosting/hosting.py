@@ -114,6 +114,11 @@ async def answer_elsewhere(
     return grant
 
 
+async def route_report(connection: Connection, grant: PrefixGrant) -> Message:
+    """Where the prefix is answered now, as the node above is told."""
+    return _report(grant, sites_of((await found_record(connection, grant.prefix)).values))
+
+
 async def _permitted(
     connection: Connection, account: Account, prefix: Prefix, verb: Verb, reason: str = ""
 ) -> PrefixGrant:
@@ -168,14 +173,5 @@ async def _write_route(
 
 
 def _report(grant: PrefixGrant, sites: Sequence[RouteSite]) -> Message:
-    body = {
-        "prefix": grant.prefix.key,
-        "node_prefix": grant.prefix.key.rpartition(".")[0],
-        "enterprise_id": str(grant.enterprise_id),
-        "credit_code": grant.credit_code,
-        "other_certificate": grant.other_certificate,
-        "state": str(grant.state),
-        "hosting": str(grant.hosting),
-        "sites": [site.to_json() for site in sites],
-    }
-    return Message("prefix", "prefix.route", body)
+    answers = {"hosting": str(grant.hosting), "sites": [site.to_json() for site in sites]}
+    return Message("prefix", "prefix.route", grant.reported() | answers)

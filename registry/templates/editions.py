@@ -66,7 +66,7 @@ class StoredTemplate:
         return replace(self, state=state, template=template or self.template, version=self.version + 1, updated_at=at)
 
     def to_json(self) -> dict[str, Any]:
-        """What history keeps of it and, once it is published, the national node learns."""
+        """What history keeps of it."""
         origin = {} if self.based_on is None else {"based_on": self.based_on, "fixed": self.fixed}
         return {
             "template_id": self.template_id,
@@ -238,7 +238,8 @@ async def trace_template(
     )
     report = None
     if after is not None and after.state in _REPORTED:
-        report = Message("template", f"template.{after.state}", after.to_json())
+        naming = {"name": after.template.name, "template_version": after.template.version}
+        report = Message("template", f"template.{after.state}", after.to_json() | naming)
     await record_act(connection, actor, act, at, report)
 
 

@@ -18,7 +18,7 @@ from registry.api.v1.paging import CursorBroken, Page, cut, number_cursor
 from registry.enterprises import EnterpriseNotApproved, EnterpriseUnknown
 from registry.numbering.allotting import NumbersExhausted
 from registry.numbering.reserved import NumberReserved
-from registry.prefix_grant import PrefixAboveSuspended
+from registry.prefix_grant import PrefixAboveSuspended, PrefixSuspendedFromAbove
 from registry.prefixes import Prefixes, PrefixGrant, PrefixOutsideNode, PrefixTaken, PrefixUnknown
 from registry.reviews.cases import ReviewClaimedByOther, SecondPersonNeeded
 from registry.transitions import PREFIX, Hosting, PrefixState, TransitionRefused, Verb
@@ -60,13 +60,15 @@ class PrefixView(View):
     """A prefix in the hands of an enterprise; ``prefix`` is upper case.
 
     Identifiers are registered under hosted prefixes only. ``with_enterprise``: applied for with its enterprise and
-    reviewed with it. ``suffix_rule_id``: the coding rule that every new suffix obeys.
+    reviewed with it. ``suffix_rule_id``: the coding rule that every new suffix obeys. ``suspended_from_above``: the
+    node above keeps it suspended, and nobody here resumes it.
     """
 
     prefix: str
     enterprise_id: UUID
     enterprise_name: str
     state: PrefixState
+    suspended_from_above: bool
     purpose: str
     reason: str
     hosting: Hosting
@@ -85,6 +87,7 @@ class PrefixView(View):
             enterprise_id=grant.enterprise_id,
             enterprise_name=grant.enterprise_name,
             state=grant.state,
+            suspended_from_above=grant.suspended_from_above,
             purpose=grant.purpose,
             reason=grant.reason,
             hosting=grant.hosting,
@@ -169,5 +172,5 @@ def _move_route(prefixes: Prefixes, verb: Verb) -> Route:
         "POST", f"{_ONE}/{verb}", handler, action=rule.action, tag=_TAG, summary=summary, summary_zh=summary_zh,
         body=Reason if rule.needs_reason else None, answers={200: PrefixView},
         errors=(InvalidPrefix, PrefixUnknown, TransitionRefused, EnterpriseNotApproved, PrefixAboveSuspended,
-                ReviewClaimedByOther, SecondPersonNeeded),
+                PrefixSuspendedFromAbove, ReviewClaimedByOther, SecondPersonNeeded),
     )  # fmt: skip
