@@ -39,7 +39,7 @@ class Interface(IntEnum):
     SNMS = 9
     IDHUB = 10
     DNS = 11  # counted from the day on which the node answers DNS
-    RECURSIVE = 12  # resolved for others at other nodes; likewise
+    RECURSIVE = 12  # resolved for clients at other nodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Outcome(IntEnum):
     ERROR = 5  # the database was away
     REVALIDATED = 6  # HTTP 304: the client's copy is still right
     REFERRED = 7  # its prefix is delegated: the answer says where to ask
+    RECURSED = 8  # answered with the contents that another node has
 
 
 VALID = (Outcome.HIT, Outcome.STALE_HIT)

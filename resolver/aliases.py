@@ -7,12 +7,12 @@ Reference: RFC 3651 section 3.2.6.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 from node.errors import Malformed, NotFound
 from node.identifier import fold
 from node.record import Record, Value, select
 from resolver.answer import Found, Missing, Referral
-from resolver.chain import Resolver
 from resolver.names import Name, parse_name
 
 ALIAS = "HS_ALIAS"
@@ -25,8 +25,19 @@ class AliasAimless(NotFound):
     title_zh = "别名没有可解析的目标"
 
 
+class AnswersNames(Protocol):
+    """What ``Resolver.resolve_name`` is, for all values of a name."""
+
+    async def resolve_name(self, name: Name, *, anew: bool = False) -> Found | Missing | Referral: ...
+
+
 async def follow_aliases(
-    resolver: Resolver, name: Name, types: tuple[str, ...] = (), indexes: tuple[int, ...] = (), *, anew: bool = False
+    resolver: AnswersNames,
+    name: Name,
+    types: tuple[str, ...] = (),
+    indexes: tuple[int, ...] = (),
+    *,
+    anew: bool = False,
 ) -> tuple[Name, Found | Missing | Referral, Record]:
     """As ``Resolver.resolve_name``, at the end of the handle's aliases: the name there, the answer, the aliases.
 

@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 
 from node.database import Listener
-from node.identifier import Identifier, Prefix
+from node.identifier import Identifier, Prefix, fold
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import select
 from node.site import OwnSite
@@ -137,6 +137,18 @@ class Resolver:
         if isinstance(loaded, Absence):
             return Missing(loaded)
         return Found(loaded, select(loaded.public_values(), indexes, types), age)
+
+    async def blocks(self, handle: str) -> bool:
+        """Whether the node above forbids to resolve a handle of whatever part of the Handle System.
+
+        Of identifiers every answer says so itself. Raises ``ResolverAway``.
+        """
+        prefix, _, suffix = handle.partition("/")
+        key = fold(prefix), fold(suffix)
+        loaded = self._identifiers.fresh(key)
+        if loaded is None:
+            loaded, _ = await self._identifiers.look_up(key)
+        return loaded is Absence.BLOCKED
 
     @property
     def epoch(self) -> int:

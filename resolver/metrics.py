@@ -26,3 +26,7 @@ HANDLE_REASSEMBLIES_DROPPED = Counter(
     "biaoshi_handle_reassemblies_dropped_total", "Fragmented requests given up before they were complete"
 )
 HANDLE_DROPPED = Counter("biaoshi_handle_datagrams_dropped_total", "Datagrams not answered", ["reason"])
+RECURSIONS = Counter("biaoshi_recursions_total", "Resolutions at other nodes, by what was answered", ["answered"])
+RECURSION_QUESTIONS = Counter(
+    "biaoshi_recursion_questions_total", "Questions to servers of other nodes, by what came of them", ["came"]
+)

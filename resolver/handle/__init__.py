@@ -16,6 +16,7 @@ The desk, where one message after the other becomes its replies:
     desk           from the bytes of a request to those of its replies, whatever happens between
     asked          a request while it is worked on, and what is told
     resolving      operation 1
+    recursing      operation 1, for names that others answer
     site_info      operation 2
     status         0.SITE/status
     administering  operations 100 to 104, 300 and 301, done by the registry

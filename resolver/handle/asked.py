@@ -67,6 +67,17 @@ class Asked:
             request_id=self.heard.request_id,
         )
 
+    def relay(self, code: ResponseCode, body: bytes) -> Message:
+        """A reply in which this node repeats what others answered: it is no authority for it."""
+        return reply_to(
+            self.message,
+            code,
+            body,
+            site_serial=self.site_serial,
+            expiration=self.message.header.expiration,
+            request_id=self.heard.request_id,
+        )
+
     def refusal(self, error: NodeError) -> Message:
         """The reply that says what is wrong."""
         return self.reply(response_code_of(error, teleinfo=self.conversation.logged_in), encode_error(error.detail))
@@ -78,6 +89,7 @@ class Told:
 
     ``standing`` is the entry on which a public answer to the identifier of ``key`` rests: while the resolver has the
     same entry standing, the same question has the same answer. ``private``: it holds what not everybody may read.
+    ``recursed``: others were asked for it.
     """
 
     message: Message
@@ -85,3 +97,4 @@ class Told:
     key: Key = NOT_OURS
     standing: Entry | None = None
     private: bool = False
+    recursed: bool = False

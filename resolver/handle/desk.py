@@ -20,7 +20,7 @@ from node.administration import Administration, InvalidAdministrator, OperationU
 from node.errors import Malformed, NodeError
 from node.resolutions import Outcome
 from node.site import PROTOCOL_VERSION, OwnSite
-from resolver.answer import NOT_OURS, Entry, Key, NotResponsible
+from resolver.answer import NOT_OURS, Absence, Entry, Key, NotResponsible
 from resolver.chain import Resolver
 from resolver.counting.never import NeverCounts
 from resolver.counting.own import marks_of_identity
@@ -33,8 +33,10 @@ from resolver.handle.conversation import Conversation, Transport
 from resolver.handle.envelope import Envelope
 from resolver.handle.guard import Guard, Heard, ReplyBody
 from resolver.handle.message import Message, encode_message, reply_to, unreadable
+from resolver.handle.recursing import go_on, goes_on
 from resolver.handle.signing import sign
 from resolver.names import ServiceHandle, parse_name
+from resolver.recursion.beyond import Beyond
 
 log = structlog.get_logger("handle")
 
@@ -82,7 +84,7 @@ class Reply:
     ``outcome``, ``key`` and ``marks`` are what a resolution counts as; ``None``: it does not count.
     ``standing`` is the entry on which a public answer to the identifier of ``key`` rests: while
     ``Resolver.standing(key)`` is that entry, the same question has the same answer, but for its request id and
-    expiration.
+    expiration. ``recursed``: others were asked for it.
     """
 
     data: bytes
@@ -90,12 +92,13 @@ class Reply:
     key: Key = NOT_OURS
     standing: Entry | None = None
     marks: int = 0
+    recursed: bool = False
 
 
 class Desk:
     """``key`` is the node's own, named by ``site``; ``guard`` knows who asks; ``clock`` is the time of day.
 
-    What an identity asks that is in ``never`` does not count.
+    What an identity asks that is in ``never`` does not count. By ``beyond`` others are asked for names of theirs.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class Desk:
         key: RSAPrivateKey,
         clock: Callable[[], datetime],
         never: NeverCounts,
+        beyond: Beyond | None = None,
     ) -> None:
         self._resolver = resolver
         self._administration = administration
@@ -115,6 +119,7 @@ class Desk:
         self._key = key
         self._clock = clock
         self._never = never
+        self._beyond = beyond
         self._started_at = clock()
         single: dict[int, Callable[[Asked], Awaitable[Told]]] = {
             OpCode.RESOLVE: self._resolve,
@@ -184,10 +189,14 @@ class Desk:
         try:
             name = parse_name(request.handle)
         except NotResponsible as error:
-            return Told(asked.refusal(error), Outcome.MISSING)
+            if self._beyond is None or not goes_on(asked, self._beyond):
+                return Told(asked.refusal(error), Outcome.MISSING)
+            if await self._resolver.blocks(request.handle):
+                return resolving.denied(asked, request, Absence.BLOCKED)
+            return await go_on(asked, request, self._beyond, None)
         if isinstance(name, ServiceHandle) and name.name == status.STATUS:
             return await status.tell_status(asked, request, self._administration, self._status(), self._clock())
-        return await resolving.resolve(asked, request, name, self._resolver, self._administration)
+        return await resolving.resolve(asked, request, name, self._resolver, self._administration, self._beyond)
 
     async def _tell_site(self, asked: Asked) -> Told:
         return site_info.tell_site(asked, self._site)
@@ -252,9 +261,11 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - as above; such a reply is too large, or nobody can sign it now
             code, detail = _code_and_detail(error, asked.message.header.op_code)
             plain = encode_message(asked.reply(code, encode_error(detail)))
-            return Reply(plain, Outcome.ERROR if told.outcome is not None else None, told.key)
+            outcome = Outcome.ERROR if told.outcome is not None else None
+            return Reply(plain, outcome, told.key, recursed=told.recursed)
         outcome = None if self._never.identity(asked.identity) else told.outcome
-        return Reply(data, outcome, told.key, told.standing, marks_of_identity(asked.identity, told.key[0]))
+        marks = marks_of_identity(asked.identity, told.key[0])
+        return Reply(data, outcome, told.key, told.standing, marks, told.recursed)
 
     async def _signed(self, message: Message, source: str) -> Message:
         return await self._signing.run(source, lambda: sign(message, self._key))

@@ -47,6 +47,15 @@ class Front:
             micros = (perf_counter_ns() - began) // 1000
             self.counter.count(answered.key, self.interface, answered.outcome, source, micros, marks=marks)
 
+    def count_reply(self, reply: Reply, source: str, began: int, marks: int = 0) -> None:
+        """As ``count``; what others were asked for counts apart, whichever way the client came."""
+        if not reply.recursed:
+            self.count(reply, source, began, marks | reply.marks)
+        elif reply.outcome is not None:
+            micros = (perf_counter_ns() - began) // 1000
+            marks |= reply.marks
+            self.counter.count(reply.key, Interface.RECURSIVE, reply.outcome, source, micros, marks=marks)
+
     def count_ready(self, answers: Sequence[ReadyAnswer], source: str, began: int) -> None:
         """What leaves for one client at once."""
         self.requests += len(answers)

@@ -64,7 +64,7 @@ async def _replies(front: Front, message: bytes, source: str, *, secure: bool, m
     finally:
         conversation.close()
     if replies:
-        front.count(replies[-1], source, began, marks | replies[-1].marks)
+        front.count_reply(replies[-1], source, began, marks)
     if len(replies) == 1:
         front.ready.keep(message, question, replies[0])
     return b"".join(reply.data for reply in replies)

@@ -49,6 +49,7 @@ class _Counted(msgspec.Struct):
 
     outcome: Outcome | None
     key: Key
+    recursed: bool
 
 
 class Neighbours:
@@ -113,7 +114,7 @@ class Neighbours:
         try:
             envelope = decode_envelope(message)
             async for reply in self._desk.answer(envelope, message[ENVELOPE_BYTES:], conversation):
-                _write(writer, _Counted(reply.outcome, reply.key), reply.data)
+                _write(writer, _Counted(reply.outcome, reply.key, reply.recursed), reply.data)
                 await writer.drain()
         finally:
             conversation.close()
@@ -134,7 +135,7 @@ async def _asked(
     with contextlib.suppress(OSError, EOFError, TimeoutError):  # the client sees that no reply comes
         while counted := await _read(reader):
             told = msgspec.json.decode(counted, type=_Counted)
-            yield Reply(await _read(reader), told.outcome, told.key)
+            yield Reply(await _read(reader), told.outcome, told.key, recursed=told.recursed)
 
 
 def _write(writer: asyncio.StreamWriter, about: _About | _Counted, message: bytes) -> None:

@@ -3,8 +3,9 @@
 Without the flag "public only" a value that not everybody may read has to be proved for, and one that nobody may
 read refuses the whole question; with it such values are passed over. A suspended prefix answers "not responsible"
 (301), as one does that was unhomed: its clients then ask where the prefix is answered now, which "error" would not
-make them do, and "not found" would be untrue. What counts as a resolution is an answer about an identifier; prefix
-handles and the heartbeat are how clients find the way. Reference: RFC 3652 section 3.2.
+make them do, and "not found" would be untrue; so does an identifier that the node above blocks. What counts as a
+resolution is an answer about an identifier; prefix handles and the heartbeat are how clients find the way.
+Reference: RFC 3652 section 3.2.
 """
 
 from __future__ import annotations
@@ -14,34 +15,47 @@ from dataclasses import replace
 from node.administration import Administration, NotPermitted, ReadValues
 from node.errors import Internal, Unavailable
 from node.identifier import Identifier
-from node.record import ADMIN_READ, PUBLIC_READ, Record, encode_values, select
+from node.record import ADMIN_READ, PUBLIC_READ, Record, select
 from node.resolutions import Outcome
-from resolver.answer import NOT_OURS, Absence, Entry, Found, NotResponsible, Referral
+from resolver.answer import NOT_OURS, Absence, Found, Key, NotResponsible, Referral
 from resolver.chain import Resolver
 from resolver.handle import bodies
 from resolver.handle.asked import Asked, Told
 from resolver.handle.bodies import ResolveRequest, encode_error, encode_found
 from resolver.handle.codes import Flag, ResponseCode
+from resolver.handle.recursing import delegation_of, go_on, goes_on
 from resolver.names import Name, PrefixHandle
+from resolver.recursion.beyond import Beyond
 
 # What makes a reply one of a kind: digest or signature of it or its request, a question to the database, a session.
 _SINGULAR = int(Flag.AUTHORITATIVE | Flag.CERTIFY | Flag.ENCRYPT | Flag.RETURN_DIGEST)
 _READABLE = ADMIN_READ | PUBLIC_READ
+_DENIED = {Absence.SUSPENDED: "the prefix of {} is suspended", Absence.BLOCKED: "{} is blocked by the node above"}
 
 
 async def resolve(
-    asked: Asked, request: ResolveRequest, name: Name, resolver: Resolver, administration: Administration
+    asked: Asked,
+    request: ResolveRequest,
+    name: Name,
+    resolver: Resolver,
+    administration: Administration,
+    beyond: Beyond | None,
 ) -> Told:
-    """``name`` is what the request's handle names.
+    """``name`` is what the request's handle names; by ``beyond`` others are asked for names that are theirs.
 
     Raises ``ProofNeeded`` and the refusals of reading; what counts as a resolution is told, whatever came of it.
     """
-    told = await _answered(asked, request, name, resolver, administration)
+    told = await _answered(asked, request, name, resolver, administration, beyond)
     return told if isinstance(name, Identifier) else replace(told, outcome=None, key=NOT_OURS)
 
 
 async def _answered(
-    asked: Asked, request: ResolveRequest, name: Name, resolver: Resolver, administration: Administration
+    asked: Asked,
+    request: ResolveRequest,
+    name: Name,
+    resolver: Resolver,
+    administration: Administration,
+    beyond: Beyond | None,
 ) -> Told:
     key = (name.prefix.key, name.key) if isinstance(name, Identifier) else NOT_OURS
     try:
@@ -53,18 +67,28 @@ async def _answered(
             anew=asked.has(Flag.AUTHORITATIVE),
         )
     except NotResponsible as error:
-        return Told(asked.refusal(error), Outcome.MISSING)
+        if beyond is None or not goes_on(asked, beyond):
+            return Told(asked.refusal(error), Outcome.MISSING)
+        referral = await delegation_of(resolver, name) if asked.has(Flag.NO_REFERRAL) else None
+        return await go_on(asked, request, beyond, referral, (referral.prefix, key[1]) if referral else NOT_OURS)
     except (Unavailable, Internal) as error:
         return Told(asked.refusal(error), Outcome.ERROR, key)
     if isinstance(answer, Referral):
+        if beyond is not None and goes_on(asked, beyond):
+            return await go_on(asked, request, beyond, answer, (answer.prefix, key[1]))
         body = bodies.encode_referral(bodies.Referral(answer.handle, answer.values))
         return Told(asked.reply(ResponseCode(answer.code), body), Outcome.REFERRED, (answer.prefix, key[1]))
     if isinstance(answer, Found):
         return await _found(asked, request, name, answer, administration)
-    if answer.reason is Absence.SUSPENDED:
-        body = encode_error(f"the prefix of {request.handle} is suspended")
-        return Told(asked.reply(ResponseCode.NOT_RESPONSIBLE, body), Outcome.DENIED, key)
+    if answer.reason in _DENIED:
+        return denied(asked, request, answer.reason, key)
     return Told(asked.reply(ResponseCode.HANDLE_NOT_FOUND, encode_error("")), Outcome.MISSING, key)
+
+
+def denied(asked: Asked, request: ResolveRequest, reason: Absence, key: Key = NOT_OURS) -> Told:
+    """A suspended prefix's, or a blocked identifier's."""
+    body = encode_error(_DENIED[reason].format(request.handle))
+    return Told(asked.reply(ResponseCode.NOT_RESPONSIBLE, body), Outcome.DENIED, key)
 
 
 async def _found(
@@ -78,7 +102,7 @@ async def _found(
             values = await _private(asked, request, name, values, wanted, administration)
     if values:
         hit = Outcome.HIT if found.age is None else Outcome.STALE_HIT
-        record = encode_found(request.handle, _as_stored(entry, values))
+        record = encode_found(request.handle, entry.bytes_of(values))
         reply, outcome = asked.reply(ResponseCode.SUCCESS, record), hit
     else:
         reply, outcome = asked.reply(ResponseCode.VALUES_NOT_FOUND, encode_error("")), Outcome.MISSING
@@ -104,9 +128,3 @@ async def _private(
         stored = {value.index for value in values}
         values = (*(value for value in public if value.index not in stored), *values)
     return values
-
-
-def _as_stored(entry: Entry, values: Record) -> bytes:
-    """The bytes of the values; all of a record's are its own, copied and never assembled."""
-    stored = entry.record
-    return stored if int.from_bytes(stored[:4], "big") == len(values) else encode_values(values)

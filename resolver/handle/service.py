@@ -31,6 +31,7 @@ from resolver.handle.ready import ReadyAnswers
 from resolver.handle.reassembly import Reassembly
 from resolver.handle.tcp import TcpServer
 from resolver.handle.udp import UdpServer
+from resolver.recursion.beyond import Beyond
 
 _TELLING_SECONDS = 1.0
 
@@ -52,7 +53,8 @@ class Listening:
 class HandleService:
     """``async with`` starts and ends it. Without ``listening`` only what comes by HTTP is answered.
 
-    ``directory`` is where the workers of a node meet, each at its ``place``.
+    ``directory`` is where the workers of a node meet, each at its ``place``. By ``beyond`` others are asked for names
+    of theirs, where a client wants that.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class HandleService:
         listening: Listening | None,
         place: Place,
         directory: Path,
+        beyond: Beyond | None = None,
     ) -> None:
         self._computing = Computing()
         self.guard = Guard(administration.keys_of, key, limits, self._computing, place=place)
-        self._desk = Desk(resolver, administration, self.guard, site, key, clock, counter.never)
+        self._desk = Desk(resolver, administration, self.guard, site, key, clock, counter.never, beyond)
         self._place = place
         self._neighbours = Neighbours(self._desk, place, directory)
         self._ready = ReadyAnswers(resolver)

@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
                 await self._writable.wait()
         if reply is None:
             return
-        front.count(reply, self._conversation.source, began, reply.marks)
+        front.count_reply(reply, self._conversation.source, began)
         if replies == 1:
             front.ready.keep(request, question, reply)
 

@@ -151,7 +151,7 @@ class UdpServer:
         if self._leave(bound, peer, request, received, datagrams(reply.data), now):
             front.requests += 1
             if not self._repeats.is_repeat(source, request[8:12], question, now):
-                front.count(reply, source, began, reply.marks)
+                front.count_reply(reply, source, began)
 
     def _leave(
         self, bound: socket.socket, peer: Peer, request: bytes, received: int, answer: Sequence[bytes], now: float

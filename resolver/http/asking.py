@@ -34,7 +34,7 @@ class Question:
     """Which values of a record: of a listed type or index, all when none is listed.
 
     ``referrals``: others may be named that know the answer; ``anew``: by a question to the database that begins now
-    (``auth``); ``public_only`` is ``None`` when nothing was said.
+    (``auth``); ``public_only`` is ``None`` when nothing was said; ``recursive``: others may be asked.
     """
 
     types: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ class Question:
     referrals: bool = True
     anew: bool = False
     public_only: bool | None = None
+    recursive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def question_of(parameters: MultiMapping[str]) -> Question:
         referrals=not yes(parameters, "doNotRefer"),
         anew=bool(yes(parameters, "auth")),
         public_only=yes(parameters, "publicOnly"),
+        recursive=yes(parameters, "recursive") is not False,
     )
 
 

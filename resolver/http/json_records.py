@@ -24,8 +24,10 @@ from resolver.http.callers import Callers
 from resolver.http.json_api import json_response
 from resolver.http.json_bodies import parameters_of
 from resolver.http.json_front import NAMED
-from resolver.http.verdict import Verdict, count, resolved
+from resolver.http.onward import Onward
+from resolver.http.verdict import Verdict, count, elsewhere, resolved
 from resolver.names import PrefixHandle, parse_name
+from resolver.recursion.beyond import Beyond
 
 PATH = "/api/handles/"
 PATTERN = PATH + "{handle:(?s:.+)}"
@@ -34,7 +36,7 @@ _READABLE = ADMIN_READ | PUBLIC_READ
 
 
 class Records:
-    """Reading, with everything it needs; ``clock`` is Unix time."""
+    """Reading, with everything it needs; ``clock`` is Unix time. By ``beyond`` others are asked for their names."""
 
     def __init__(
         self,
@@ -43,12 +45,14 @@ class Records:
         administration: Administration,
         callers: Callers,
         clock: Callable[[], float],
+        beyond: Beyond | None,
     ) -> None:
         self._resolver = resolver
         self._counter = counter
         self._administration = administration
         self._callers = callers
         self._clock = clock
+        self._onward = Onward(beyond)
 
     async def read(self, request: web.Request, dressed: Dress) -> web.Response:
         """One record; counted as one resolution, except where it was for others to read."""
@@ -65,12 +69,14 @@ class Records:
         handle = request[NAMED] = named(request)
         try:
             handle = request[NAMED] = spelling(handle)
-            name = parse_name(handle)
             question = question_of(await parameters_of(request))
-        except (Malformed, NotResponsible) as error:
+            name = parse_name(handle)
+        except NotResponsible as error:
+            return await elsewhere(request, self._resolver, handle, question, self._onward, error), False
+        except Malformed as error:
             return Verdict(handle, None, error), False
         identity = await self._callers.identity(request)
-        verdict = await resolved(self._resolver, handle, name, question)
+        verdict = await resolved(request, self._resolver, handle, name, question, self._onward)
         never = self._counter.never.identity(identity)
         marks = marks_of_identity(identity, verdict.key[0])
         verdict = replace(verdict, counts=verdict.counts and not never, marks=marks)

@@ -67,16 +67,17 @@ class RecordView:
     registered: Moment | None
     changed: Moment | None
     record_path: str
-    stale_minutes: int | None
+    note: str  # that the contents are old, or another node's
 
 
 class Pages:
-    """Renders the pages of one node and serves their style."""
+    """Renders the pages of one node, an ``enterprise``'s own or a secondary one, and serves their style."""
 
     STYLE_PATH = "/static/page.css"
 
-    def __init__(self, *, laboratory: bool) -> None:
+    def __init__(self, *, laboratory: bool, enterprise: bool = False) -> None:
         self._laboratory = laboratory
+        self._enterprise = enterprise
         self._style = (_HERE / "static" / "page.css").read_bytes()
         self._style_version = hashlib.blake2b(self._style, digest_size=6).hexdigest()
         self._templates = Environment(
@@ -141,6 +142,7 @@ class Pages:
             other_language="zh-CN" if english else "en",
             other_query="?" + urlencode([("lang", "zh" if english else "en"), *others]),
             laboratory=self._laboratory,
+            enterprise=self._enterprise,
             style=f"{self.STYLE_PATH}?v={self._style_version}",
             **values,
         ).encode()
@@ -160,7 +162,8 @@ def view_of(found: Found, face: TemplateFace, english: bool, alias: str) -> Reco
     is_systems = entry.prefix.startswith("0.")
     display = display_of(found.values, face, english)
     said = ENGLISH if english else CHINESE
-    name_zh = entry.enterprise or ("" if is_systems else said["under_review"])
+    unnamed = is_systems or found.elsewhere is not None
+    name_zh = entry.enterprise or ("" if unnamed else said["under_review"])
     name_en = entry.enterprise_en or name_zh
     title = f"{said['prefix']} {shown_text(entry.suffix)}" if entry.prefix == PREFIX_SPACE else display.title
     return RecordView(
@@ -177,8 +180,16 @@ def view_of(found: Found, face: TemplateFace, english: bool, alias: str) -> Reco
         registered=moment(entry.registered_at) if entry.registered_at > _EPOCH else None,
         changed=moment(entry.updated_at) if entry.updated_at != entry.registered_at else None,
         record_path=record_path(entry),
-        stale_minutes=None if found.age is None else int(found.age // 60),
+        note=_note(found, said),
     )
+
+
+def _note(found: Found, said: Mapping[str, str]) -> str:
+    minutes = int((found.age or 0.0) // 60)
+    if found.elsewhere is None:
+        return "" if found.age is None else said["stale"].format(minutes=minutes)
+    told = said["elsewhere"].format(server=shown_text(found.elsewhere.server))
+    return told if found.age is None else f"{told} {said['stale_elsewhere'].format(minutes=minutes)}"
 
 
 def moment(at: datetime) -> Moment:

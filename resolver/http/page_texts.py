@@ -7,6 +7,7 @@ from collections.abc import Mapping
 CHINESE: dict[str, str] = {
     "site": "工业互联网标识解析",
     "node": "二级节点",
+    "enterprise_node": "企业节点",
     "laboratory": "实验数据",
     "laboratory_why": "本节点为实验环境，页面内容不代表真实的企业或产品。",
     "registered_by": "注册企业",
@@ -21,6 +22,8 @@ CHINESE: dict[str, str] = {
     "record": "查看原始数据（JSON）",
     "other_language": "English",
     "stale": "数据库暂时不可用，以下为 {minutes} 分钟前确认过的数据。",
+    "elsewhere": "由其他节点（{server}）解析。",
+    "stale_elsewhere": "该节点暂时没有应答，以下为 {minutes} 分钟前取得的数据。",
     "binary": "（二进制数据，{bytes} 字节）",
     "file": "下载文件",
     "claimed": "以上内容由注册企业提供。",
@@ -46,6 +49,7 @@ CHINESE: dict[str, str] = {
 ENGLISH: dict[str, str] = {
     "site": "Industrial internet identifier resolution",
     "node": "Secondary node",
+    "enterprise_node": "Enterprise node",
     "laboratory": "实验数据 Laboratory data",
     "laboratory_why": "This is a laboratory node: nothing here describes a real enterprise or product.",
     "registered_by": "Registered by",
@@ -60,6 +64,8 @@ ENGLISH: dict[str, str] = {
     "record": "Raw record (JSON)",
     "other_language": "中文",
     "stale": "The database is away; this is what was known to be right {minutes} minutes ago.",
+    "elsewhere": "Resolved by another node ({server}).",
+    "stale_elsewhere": "That node does not answer now; this is what it said {minutes} minutes ago.",
     "binary": "(binary data, {bytes} bytes)",
     "file": "Download file",
     "claimed": "The contents are provided by the enterprise that registered them.",
@@ -135,6 +141,7 @@ REFUSALS_ZH: Mapping[str, tuple[str, str]] = {
     "never_registered": ("标识不存在", "该标识没有注册，或者已经注销。请核对包装或铭牌上的每一个字符。"),
     "no_public_values": ("没有公开数据", "该标识已注册，但没有向公众开放的数据。"),
     "prefix_suspended": ("标识所属前缀已停用", "该标识所属的企业前缀目前停用，因此不提供解析。"),
+    "identifier_blocked": ("标识已被封堵", "上级节点已封堵该标识，因此不提供解析。"),
     "not_responsible": ("前缀不由本节点管理", "请到该前缀所属的节点查询，或核对标识的前缀。"),
     "referred": ("由其他服务解析", "该前缀的标识由其他节点的服务解析，本节点没有其数据。"),
     "alias_aimless": ("别名没有可解析的目标", "该标识是另一标识的别名，但别名首尾相接、层次过多，或指向的不是标识。"),
@@ -144,6 +151,17 @@ REFUSALS_ZH: Mapping[str, tuple[str, str]] = {
     "invalid_suffix": ("标识写法有误", "后缀含有不允许的字符，请核对包装或铭牌上的每一个字符。"),
     "invalid_query": ("查询参数有误", "请去掉网址中问号后面的部分再试。"),
     "resolver_away": ("解析暂时不可用", "这不表示标识不存在。请稍后再试。"),
+    "far_side_silent": (
+        "对方节点没有应答",
+        "该标识由其他节点解析，而该节点暂时没有应答。这不表示标识不存在。请稍后再试。",
+    ),
+    "answer_not_believed": ("对方节点的应答不可信", "该标识由其他节点解析，其应答与所问不符，因此不予采用。"),
+    "far_side_refused": ("对方节点拒绝解析", "该标识由其他节点解析，而该节点拒绝了解析请求。"),
+    "delegation_unusable": ("无法到达负责的节点", "该标识由其他节点解析，但没有可用的委派信息。"),
+    "loop_detected": ("无法到达负责的节点", "该标识的委派信息首尾相接。"),
+    "too_many_hops": ("无法到达负责的节点", "该标识的委派层次过多。"),
+    "recursion_busy": ("解析暂时不可用", "这不表示标识不存在。请稍后再试。"),
+    "too_many_requests": ("请求过于频繁", "请稍后再试。"),
     "internal": ("内部错误", "本节点出现故障，请稍后再试。"),
 }
 
@@ -156,6 +174,10 @@ REFUSALS_EN: Mapping[str, tuple[str, str]] = {
     "prefix_suspended": (
         "The prefix of this identifier is suspended",
         "The enterprise's prefix is suspended at present, so its identifiers are not resolved.",
+    ),
+    "identifier_blocked": (
+        "This identifier is blocked",
+        "The node above does not allow it to be resolved.",
     ),
     "not_responsible": (
         "This node does not manage that prefix",
@@ -183,6 +205,26 @@ REFUSALS_EN: Mapping[str, tuple[str, str]] = {
         "The suffix holds a character that is not allowed. Please compare every character with the label.",
     ),
     "invalid_query": ("Query not understood", "Please remove what follows the question mark in the address."),
+    "far_side_silent": (
+        "The other node does not answer",
+        "The identifier is resolved by another node, which is silent. This does not mean that there is none.",
+    ),
+    "answer_not_believed": (
+        "The other node's answer is not believed",
+        "The identifier is resolved by another node, and what came is not the answer to the question.",
+    ),
+    "far_side_refused": ("The other node refused", "The identifier is resolved by another node, which refused."),
+    "delegation_unusable": (
+        "The responsible node cannot be reached",
+        "The identifier is resolved by another node, but nothing usable says where that is.",
+    ),
+    "loop_detected": ("The responsible node cannot be reached", "The delegations lead in a circle."),
+    "too_many_hops": ("The responsible node cannot be reached", "There are too many delegations on the way."),
+    "recursion_busy": (
+        "Resolution is not available now",
+        "This does not mean that there is no such identifier. Please try again soon.",
+    ),
+    "too_many_requests": ("Too many requests", "Please try again later."),
     "resolver_away": (
         "Resolution is unavailable for the moment",
         "This does not mean that the identifier does not exist. Please try again soon.",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+from node.errors import NotFound, TooMany, Unavailable
 from node.journal import Interface
 from node.record import Record, select
 from resolver.aliases import ALIAS, AliasAimless, follow_aliases
@@ -25,11 +26,13 @@ from resolver.http.caching import kept_for
 from resolver.http.json_api import json_response
 from resolver.http.meaning import told_attributes
 from resolver.http.negotiation import Wish, wish
+from resolver.http.onward import Everywhere, Onward
 from resolver.http.page import Pages
 from resolver.http.redirects import Action, Steering, other_kind, places_of, redirect, steering_of
 from resolver.http.verdict import Verdict, count, judge, resolved
 from resolver.local import Landing
 from resolver.names import PREFIX_SPACE, parse_name
+from resolver.recursion.beyond import Beyond
 
 # The first segment contains a dot, and the slash behind it may be written as an escape.
 PATH = "/{handle:[^/]*\\.[^/]*(?:/|%2[Ff])(?s:.*)}"
@@ -41,10 +44,14 @@ def add_routes(
     counter: ResolutionCounter,
     pages: Pages,
     clock: Callable[[], float],
+    beyond: Beyond | None = None,
     chance: Callable[[], float] = random.random,
 ) -> None:
-    """GET and HEAD, and the style of the pages; ``clock`` is Unix time, ``chance`` draws one of several places."""
-    router.add_get(PATH, _Proxy(resolver, counter, pages, clock, chance).land)
+    """GET and HEAD, and the style of the pages; ``clock`` is Unix time, ``chance`` draws one of several places.
+
+    By ``beyond`` others are asked for names of theirs.
+    """
+    router.add_get(PATH, _Proxy(resolver, counter, pages, clock, chance, Onward(beyond)).land)
     router.add_get(pages.STYLE_PATH, pages.style)
 
 
@@ -55,9 +62,10 @@ class _Proxy:
     pages: Pages
     clock: Callable[[], float]
     chance: Callable[[], float]
+    onward: Onward
 
     async def land(self, request: web.Request) -> web.Response:
-        asked_for = await judge(request, self.resolver, request.rel_url.raw_path.removeprefix("/"))
+        asked_for = await judge(request, self.resolver, request.rel_url.raw_path.removeprefix("/"), self.onward)
         wanted = wish(",".join(request.headers.getall("Accept", ())))
         aliases: Record = ()
         try:
@@ -86,13 +94,16 @@ class _Proxy:
         question = question_of(request.query)
         aliases: Record = ()
         try:
+            everywhere = Everywhere(self.resolver, self.onward, request, question)
             name, _, aliases = await follow_aliases(
-                self.resolver, parse_name(asked_for.handle), question.types, question.indexes, anew=question.anew
+                everywhere, parse_name(asked_for.handle), question.types, question.indexes, anew=question.anew
             )
-            verdict = await resolved(self.resolver, name.text, name, question) if aliases else asked_for
-        except (AliasAimless, NotResponsible, ResolverAway, RecordDamaged) as error:
+            verdict = asked_for
+            if aliases:
+                verdict = await resolved(request, self.resolver, name.text, name, question, self.onward)
+        except (AliasAimless, NotFound, TooMany, Unavailable, RecordDamaged) as error:
             verdict = Verdict(asked_for.handle, None, error)
-        return replace(verdict, key=asked_for.key, counts=asked_for.counts), aliases
+        return replace(verdict, key=asked_for.key, counts=asked_for.counts, recursed=asked_for.recursed), aliases
 
     async def _lead(
         self, request: web.Request, verdict: Verdict, aliases: Record, steering: Steering, wanted: Wish
@@ -117,7 +128,8 @@ class _Proxy:
 
     async def _inherited(self, request: web.Request, found: Found) -> Record:
         """The places that the prefix names for its identifiers; not asked for where the record names its own."""
-        if found.entry.prefix.startswith("0.") or select(found.values, types=(locations.TYPE,)):
+        of_systems = found.entry.prefix.startswith("0.")
+        if of_systems or found.elsewhere is not None or select(found.values, types=(locations.TYPE,)):
             return ()
         name = parse_name(f"{PREFIX_SPACE}/{found.entry.prefix}")
         anew = question_of(request.query).anew

@@ -22,10 +22,11 @@ from node.record import Record, Value
 from resolver.answer import Found
 from resolver.http import locations
 from resolver.http.asking import InvalidQuery
-from resolver.http.caching import NOT_KEPT, kept_for, smallest_ttl
+from resolver.http.caching import NOT_KEPT, kept_for
 from resolver.http.locations import InvalidLocations, Location, Visitor
 from resolver.http.negotiation import by_liking, wants_data
 from resolver.http.weblink import address_of
+from resolver.lifetime import smallest_ttl
 
 log = structlog.get_logger("resolver")
 

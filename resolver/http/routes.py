@@ -23,6 +23,7 @@ from resolver.http.json_sessions import SESSIONS, THIS, SessionAnswers
 from resolver.http.json_writes import Writes
 from resolver.http.page import Pages
 from resolver.http.sessions import Sessions
+from resolver.recursion.beyond import Beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,17 @@ def add_routes(
     desk: HandleDesk,
     *,
     laboratory: bool,
+    enterprise: bool = False,
+    beyond: Beyond | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
     """``/api/…``, ``/{prefix}/{suffix}`` and the style of the pages; ``clock`` is Unix time.
 
-    Pages of a laboratory node carry the mark 实验数据.
+    Pages of a laboratory node carry the mark 实验数据; those of an ``enterprise``'s own node call it so. By
+    ``beyond`` others are asked for names of theirs.
     """
-    _add_handle_json(router, resolver, counter, desk, clock)
-    proxy.add_routes(router, resolver, counter, Pages(laboratory=laboratory), clock)
+    _add_handle_json(router, resolver, counter, desk, clock, beyond)
+    proxy.add_routes(router, resolver, counter, Pages(laboratory=laboratory, enterprise=enterprise), clock, beyond)
 
 
 def _add_handle_json(
@@ -58,10 +62,11 @@ def _add_handle_json(
     counter: ResolutionCounter,
     desk: HandleDesk,
     clock: Callable[[], float],
+    beyond: Beyond | None,
 ) -> None:
     callers = Callers(desk.administration, desk.proofs, desk.sessions)
     entered = SessionAnswers(desk.sessions, callers)
-    records = Records(resolver, counter, desk.administration, callers, clock)
+    records = Records(resolver, counter, desk.administration, callers, clock, beyond)
     writes, lists = Writes(desk.administration, callers, resolver), Lists(desk.administration, callers)
     services = Services(desk.administration, callers, desk.proofs, desk.site)
     front = JsonFront(router, entered.challenge)

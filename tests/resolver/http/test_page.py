@@ -15,7 +15,7 @@ from resolver.answer import NotResponsible, RecordDamaged, ResolverAway
 from resolver.http import page_texts
 from resolver.http.asking import InvalidQuery
 from resolver.http.display import shown_text
-from resolver.http.verdict import NeverRegistered, PrefixSuspended
+from resolver.http.verdict import IdentifierBlocked, NeverRegistered, PrefixSuspended
 from tests.support.dom import BROWSER, ENGLISH, Dom, dom
 from tests.support.shelf import PUMP, Front, Shelf, front_of, values
 
@@ -206,8 +206,8 @@ async def test_the_style_is_kept_for_ever_under_its_own_version(front: Front, pu
 
 def test_every_refusal_of_a_resolution_is_said_in_both_languages() -> None:
     told = {
-        NeverRegistered, PrefixSuspended, NotResponsible, ResolverAway, RecordDamaged, AliasAimless,
-        InvalidIdentifier, InvalidPrefix, InvalidSuffix, InvalidQuery,
+        NeverRegistered, PrefixSuspended, IdentifierBlocked, NotResponsible, ResolverAway, RecordDamaged,
+        AliasAimless, InvalidIdentifier, InvalidPrefix, InvalidSuffix, InvalidQuery,
     }  # fmt: skip
     assert {errors.code_of(kind) for kind in told} <= page_texts.REFUSALS_ZH.keys()
     assert page_texts.REFUSALS_ZH.keys() == page_texts.REFUSALS_EN.keys()
