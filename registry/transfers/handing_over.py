@@ -2,8 +2,9 @@
 
 Along go the identifiers, the prefixes derived from it, and the right to use the templates by which they were
 registered; what the giver had hidden from the public stays hidden. Policies of the Handle protocol, the suffix rule,
-the quota and grants of single identifiers end, and so does the record of the prefix handle: the giver's keys and
-addresses in it. Nobody administers the prefix by the Handle protocol until the receiver says who does.
+the quota, grants of single identifiers and the access of the giver's own node end, and so does the record of the
+prefix handle: the giver's keys and addresses in it. Nobody administers the prefix by the Handle protocol until the
+receiver says who does.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from node.journal import Act, Actor, Message, record_act
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.sql import statements_beside
 from registry.authorisations.scopes import carry_class_scopes
+from registry.downward.ending import end_access
 from registry.handle.accounts import name_of_account
 from registry.handle.store import found_record, held_record, write_record
 from registry.prefix_grant import PrefixGrant, grant_of
@@ -43,6 +45,7 @@ async def hand_over(
             await write_record(connection, await held_record(connection, one.prefix, at), (), "transfer", actor, at)
         await _pass_account_on(connection, one, receiver, actor, at)
         await _trace(connection, one, receiver, receiver_name, actor, at)
+    await end_access(connection, grant.prefix, at)
     row = await connection.fetchrow(STORE["lock_prefix"], grant.prefix.key)
     return grant_of(row)
 
@@ -83,13 +86,4 @@ async def _trace(
 
 def report_of_transfer(giver: UUID, grant: PrefixGrant) -> Message:
     """What the national node must know: the body of any report about the prefix, and who gave it."""
-    body = {
-        "prefix": grant.prefix.key,
-        "node_prefix": grant.prefix.key.rpartition(".")[0],
-        "from_enterprise_id": str(giver),
-        "enterprise_id": str(grant.enterprise_id),
-        "credit_code": grant.credit_code,
-        "other_certificate": grant.other_certificate,
-        "state": str(grant.state),
-    }
-    return Message("prefix", "prefix.transferred", body)
+    return Message("prefix", "prefix.transferred", grant.reported() | {"from_enterprise_id": str(giver)})

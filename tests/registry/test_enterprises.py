@@ -222,6 +222,17 @@ async def test_facts_that_stand_already_change_nothing(office: Office) -> None:
     assert same == enterprise
 
 
+async def test_the_national_node_hears_of_facts_that_change_without_a_review(office: Office) -> None:
+    enterprise = await office.enterprise()
+    moved = replace(enterprise.facts, address="新地址1号")
+    async with office.leaving("enterprise.approved"):
+        await office.enterprises.edit(office.admin, acting(office.admin), enterprise.enterprise_id, moved, 3)
+    assert (await office.traces()).messages[-1]["body"]["address"] == "新地址1号"
+    called = replace(moved, name="新名有限公司")
+    async with office.leaving(None):  # nothing of it holds before a reviewer has approved it
+        await office.enterprises.edit(office.admin, acting(office.admin), enterprise.enterprise_id, called, 4)
+
+
 async def test_an_edit_of_an_older_version_is_refused_with_both_numbers(office: Office) -> None:
     enterprise = await office.enterprise(S.DRAFT)
     facts = replace(enterprise.facts, address="新地址1号")
@@ -297,8 +308,11 @@ async def test_no_word_about_people_goes_upward_and_history_keeps_masks(office: 
     assert len(traces.messages) == 3
     for message in traces.messages:
         assert set(message["body"]) == {
-            "enterprise_id", "credit_code", "other_certificate", "name", "division_code", "industry_code", "state",
+            "enterprise_id", "credit_code", "other_certificate", "name", "name_en", "division_code", "industry_code",
+            "address", "website", "state", "profile",
         }  # fmt: skip
+        assert "papers" not in message["body"]["profile"]
+        assert not any(word in str(message) for word in (CONTACT.name, CONTACT.phone, CONTACT.email))
     assert traces.acts[0]["after"]["personal"]["contact"]["phone"] == "138****0000"
     assert traces.acts[0]["after"]["personal_changed"] == ["contact.name", "contact.email", "contact.phone"]
     for act in traces.acts:

@@ -21,6 +21,7 @@ from registry.prefixes import (
     PrefixOutsideNode,
     PrefixTaken,
     PrefixUnknown,
+    VerdictOutdated,
     readable_prefix,
     writable_prefix,
 )
@@ -58,6 +59,23 @@ async def mover(office: Office, grant: PrefixGrant, verb: Verb, reason: str = "�
 
 async def suspended_enterprise(office: Office, enterprise_id: UUID) -> None:
     await office.enterprises.move(office.admin, acting(office.admin), enterprise_id, Verb.SUSPEND, "理由")
+
+
+async def test_a_verdict_on_an_application_that_is_gone_does_not_hit_the_one_after_it(office: Office) -> None:
+    first = await office.grant(S.REVIEWED)
+    number = (await office.traces()).messages[-1]["body"]["application"]
+    assert number == first.prefix_id
+    await office.prefixes.apply_verdict(first.prefix, False, "名称不符", True, number)
+    holder = await office.enterprises.get(office.admin, first.enterprise_id)
+    user = office.user(holder)
+    again = await office.prefixes.apply(user, acting(user), holder.enterprise_id, first.prefix)
+    await office.prefixes.move(office.reviewer, acting(office.reviewer), first.prefix, Verb.APPROVE)
+    async with office.nothing_left():
+        with pytest.raises(VerdictOutdated) as outdated:
+            await office.prefixes.apply_verdict(first.prefix, True, "", True, number)
+    assert outdated.value.evidence == {"prefix": first.prefix.key, "application": number}
+    passed = await office.prefixes.apply_verdict(first.prefix, True, "", True, again.prefix_id)
+    assert passed.state is S.ENABLED
 
 
 async def test_every_move_in_every_state_leads_where_it_should_and_tells_the_resolvers(

@@ -90,6 +90,9 @@ def living(node: Node, label: str) -> dict[str, Any]:
         "access_key": "AK" + 24 * "A",
         "notification_id": 1,
         "reserved_number_id": 1,
+        "application_id": "00000000-0000-7000-8000-000000000007",
+        "upload_id": "00000000-0000-7000-8000-000000000008",
+        "docking_key": "AK-below-1",
         "plan_order_id": "00000000-0000-7000-8000-000000000006",
         "transfer_id": "00000000-0000-7000-8000-000000000005",
         "review_id": "00000000-0000-7000-8000-000000000003",
@@ -228,6 +231,10 @@ def samples(node: Node) -> dict[str, Any]:
         "POST /v1/managed-announcements": {"title_zh": "公告", "title_en": "News", "body": "正文\n\n第二段"},
         "PUT /v1/managed-announcements/{announcement_id}": {
             "title_zh": "公告", "title_en": "News", "body": "正文", "version": 1,
+        },
+        "POST /v1/docking/applications/{application_id}/reject": reason,
+        "POST /v1/docking/instructions": {
+            "prefix": "88.101.2002", "kind": "verify", "body": {"prefix": "88.101.2002"},
         },
         "POST /v1/batches": "suffix,name\nA-1,离心泵\nA-2,\n",
         "POST /v1/batches/by-query": {
