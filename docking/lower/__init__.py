@@ -1,0 +1,1 @@
+"""Cases against a lower side that reports to the test's examiner (``docking/examiner.py``)."""
