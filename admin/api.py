@@ -1,4 +1,4 @@
-"""The desk's part of ``/v1``: statistics, public monitoring, acceptance; put together here for every worker."""
+"""The desk's part of ``/v1``: statistics, public monitoring, acceptance, uploads; put together for every worker."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from admin.statistics.monitoring import Monitoring
 from admin.statistics.monitoring_routes import monitoring_routes
 from admin.statistics.routes import statistics_routes
 from admin.statistics.statistics import Clock, Statistics
+from admin.uploads.routes import upload_routes
+from admin.uploads.uploads import Uploads
 from node.database import Pool
 from node.rate_limit import RateLimit
 from node.routes import Route
@@ -23,17 +25,24 @@ class FigureCases:
     statistics: Statistics
     monitoring: Monitoring
     acceptance: Acceptance
+    uploads: Uploads
     public_limit: RateLimit
 
 
 def figure_cases(
-    pool: Pool, clock: Clock, ticks: Callable[[], float], public_limit: RateLimit, acceptance: Acceptance
+    pool: Pool,
+    clock: Clock,
+    ticks: Callable[[], float],
+    public_limit: RateLimit,
+    acceptance: Acceptance,
+    uploads: Uploads,
 ) -> FigureCases:
     """The use cases on one pool; ``ticks`` are seconds that never go back."""
     return FigureCases(
         statistics=Statistics(pool, clock),
         monitoring=Monitoring(pool, clock, ticks),
         acceptance=acceptance,
+        uploads=uploads,
         public_limit=public_limit,
     )
 
@@ -44,4 +53,5 @@ def figure_routes(cases: FigureCases) -> list[Route]:
         *statistics_routes(cases.statistics),
         *monitoring_routes(cases.monitoring, cases.public_limit),
         *acceptance_routes(cases.acceptance),
+        *upload_routes(cases.uploads),
     ]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from random import SystemRandom
 
+from admin.uploads.profiles import UploadProfile, find_upload_profile, read_upload_profiles
+from admin.uploads.sending import Authority
+from admin.uploads.uploads import Clock, Uploads
 from node.child import utc_now
 from node.config import Settings
 from node.database import Pool
 from node.identifier import Prefix
+from node.national.signature import KeyPair
+from node.national.view import NationalView
 from node.outward import Outward
 from node.rate_limit import RateLimit
 from node.sealing import Seal
@@ -36,6 +42,7 @@ from registry.commerce.quotas import Quotas
 from registry.commerce.statements import Statements
 from registry.commerce.usage import Usage
 from registry.documents.documents import Documents
+from registry.downward.nodes import NodesBelow
 from registry.enterprises import Enterprises
 from registry.export.exports import Exports
 from registry.files.attachments import AttachmentLimits, Attachments
@@ -174,6 +181,10 @@ def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> U
             most_waiting=service.open_complaints,
         ),
         announcements=Announcements(pool, utc_now),
+        nodes_below=NodesBelow(pool, utc_now, seal),
+        national=NationalView(
+            pool, utc_now, settings.national.url, timedelta(seconds=settings.national.heartbeat_seconds)
+        ),
         batch_bytes=settings.registry.batch_bytes,
         batch_seconds=settings.http.body_seconds,
         exports=Exports(pool, utc_now),
@@ -203,3 +214,38 @@ def bulk_limits(settings: Settings) -> Limits:
         child_bytes=bulk.child_bytes,
         child_seconds=bulk.child_seconds,
     )
+
+
+def check_uploads(settings: Settings) -> Mapping[str, UploadProfile]:
+    """The upload profiles, the one of the settings among them, with a key pair where uploads go anywhere.
+
+    Raises ``UploadProfilesUnreadable``, ``UploadProfileUnknown``, ``KeyPairInvalid``.
+    """
+    profiles = read_upload_profiles(settings.authority.profiles)
+    find_upload_profile(profiles, settings.authority.profile)
+    authority_of(settings)
+    return profiles
+
+
+def uploads_of(settings: Settings, pool: Pool, seal: Seal, clock: Clock = utc_now) -> Uploads:
+    """Uploads to the city authority. Raises what ``check_uploads`` raises."""
+    asked = settings.authority
+    return Uploads(
+        pool,
+        clock,
+        check_uploads(settings),
+        seal.digest,
+        name=settings.node.name,
+        prefix=Prefix.parse(settings.node.prefix),
+        profile=asked.profile,
+        every=asked.every,
+        hour=asked.hour,
+    )
+
+
+def authority_of(settings: Settings) -> Authority | None:
+    """Where uploads go, if anywhere. Raises ``KeyPairInvalid``."""
+    asked = settings.authority
+    if asked.url is None:
+        return None
+    return Authority(asked.url, KeyPair(asked.access_key, asked.secret_key), utc_now, asked.ca_file)
