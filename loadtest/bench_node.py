@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.corpus import template
-from node.demo.stage import NodeRunning, Scene, Stage
+from node.demo.scene import NodeRunning, Scene
+from node.demo.stage import Stage
 from node.demo.story import Cast, make_enterprise_user, make_reviewer, signed_in
 from node.demo.workload import enterprises
 from node.http_server import bind

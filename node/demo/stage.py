@@ -5,32 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-
-import asyncpg
 
 from node import config, embedded
-from node.client import Client, connect
-from node.demo.story import Hammer, Say, State, Table, load_state, save_state, tell
+from node.client import connect
+from node.demo.neighbours import NEIGHBOUR, PORTS, Neighbours
+from node.demo.scene import NodeRunning, Scene, make_database
+from node.demo.settings import HOST, DemoNode, above, kept_secret, recursion
+from node.demo.story import Hammer, Say, State, Table, load_state, new_state, save_state, tell
 from node.errors import Conflict
 from node.http_server import check_free
-from node.supervisor import Child, ChildSpec, children
+from node.supervisor import ChildSpec, children
 
 MARKER = "biaoshi-demo"
 _MARK = "This directory belongs to the biaoshi demo; --fresh deletes it.\n"
-_HOST = "127.0.0.1"
 _WORKERS = 2
 _ACCESS_KEY = "demo-node"
 _OWN_SETTINGS = (
     "BIAOSHI_NODE_", "BIAOSHI_HTTP_", "BIAOSHI_HTTPS_", "BIAOSHI_HANDLE_", "BIAOSHI_DATABASE_", "BIAOSHI_NATIONAL_",
-    "BIAOSHI_COUNTING_", "BIAOSHI_FLAGS_", "BIAOSHI_ACCEPTANCE_",
+    "BIAOSHI_COUNTING_", "BIAOSHI_FLAGS_", "BIAOSHI_ACCEPTANCE_", "BIAOSHI_DOWNWARD_", "BIAOSHI_RECURSION_",
+    "BIAOSHI_AUTHORITY_", "BIAOSHI_ESCROW_", "BIAOSHI_SECURITY_",
 )  # fmt: skip
 
 
@@ -42,43 +40,21 @@ class FirstStartInterrupted(Conflict):
     title_zh = "首次启动被中断"
 
 
-class Started(Protocol):
-    """A node that runs; see ``node/serve.py``."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def administrator_password(self) -> str | None: ...
-    @property
-    def family(self) -> Sequence[Child]: ...
-
-
-NodeRunning = Callable[[config.Settings, Path], AbstractAsyncContextManager[Started]]
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What stands when the stage is set: everything real, everything reachable."""
-
-    url: str
-    handle_address: tuple[str, int]
-    config_file: Path
-    client: Client
-    state: State
-    server: embedded.EmbeddedPostgres
-    family: Sequence[Child]
-    """Workers and steward of the node, then the mock national node."""
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """``folder`` keeps everything between runs; it carries a marker, and nothing else is ever deleted."""
+    """``folder`` keeps everything between runs; it carries a marker, and nothing else is ever deleted.
+
+    ``root_port`` is that of the mock national node's Handle service, ``neighbour_port`` the first of four for another
+    secondary node and its enterprise node; 0: there are none.
+    """
 
     folder: Path
     http_port: int
     national_port: int
     https_port: int
     handle_port: int
+    root_port: int = 0
+    neighbour_port: int = 0
 
     @contextlib.asynccontextmanager
     async def played(
@@ -86,11 +62,15 @@ class Stage:
     ) -> AsyncIterator[Table]:
         """Play the story; the block begins with its table while everything still runs."""
         say(f"数据目录 · data directory: {self.folder}")
-        async with self.set_up(node_running, fresh=fresh) as scene:
+        async with contextlib.AsyncExitStack() as stack:
+            scene = await stack.enter_async_context(self.set_up(node_running, fresh=fresh))
             table = await tell(scene.client, self.folder, scene.state, hammer, say)
+            neighbours = Neighbours(self.folder, self.neighbour_port, self._national_url, self._root)
+            if self.neighbour_port:
+                await stack.enter_async_context(neighbours.met(node_running, scene, table, say))
             table.addresses = self._addresses(scene.url, table.samples) | {
-                "Handle (TCP, UDP)": f"{_HOST}:{self.handle_port}",
-                "HTTPS": f"https://{_HOST}:{self.https_port}/",
+                "Handle (TCP, UDP)": f"{HOST}:{self.handle_port}",
+                "HTTPS": f"https://{HOST}:{self.https_port}/",
             }
             yield table
 
@@ -100,12 +80,14 @@ class Stage:
 
         Raises ``NotADemoDirectory``, ``FirstStartInterrupted``, ``PortTaken``, and what the parts raise.
         """
-        for port in (self.http_port, self.https_port, self.handle_port, self.national_port):
-            check_free(_HOST, port)
+        neighbours = range(self.neighbour_port, self.neighbour_port + PORTS) if self.neighbour_port else ()
+        ports = (self.http_port, self.https_port, self.handle_port, self.national_port, self.root_port, *neighbours)
+        for port in filter(None, ports):
+            check_free(HOST, port)
         await asyncio.to_thread(self._prepare, fresh)
         _forget_own_settings()
         async with embedded.kept(self.folder / "postgresql") as server:
-            await _make_database(server.url("postgres"), "national")
+            await make_database(server, "national")
             file = self._write_settings(server.url())
             async with (
                 children([self._national(server.url("national"))]) as national,
@@ -114,7 +96,7 @@ class Stage:
             ):
                 state = self._state(node.administrator_password)
                 yield Scene(
-                    node.url, (_HOST, self.handle_port), file, client, state, server, [*node.family, *national]
+                    node.url, (HOST, self.handle_port), file, client, state, server, [*node.family, *national]
                 )
 
     def _prepare(self, fresh: bool) -> None:
@@ -131,7 +113,7 @@ class Stage:
 
     def _state(self, first_password: str | None) -> State:
         if first_password is not None:
-            state = State(first_password, f"Review-{secrets.token_urlsafe(18)}-1")
+            state = new_state(first_password)
             save_state(self.folder, state)
             return state
         known = load_state(self.folder)
@@ -139,58 +121,36 @@ class Stage:
             raise FirstStartInterrupted("the first start was interrupted before it was remembered; use --fresh")
         return known
 
+    def _own(self) -> DemoNode:
+        return DemoNode(
+            self.folder, "demo", "88.101", "secondary", _WORKERS, self.http_port, self.handle_port, self.https_port
+        )
+
     def _write_settings(self, url: str) -> Path:
         """The node's settings file; the secret key in it is made once."""
-        file = self.folder / "node.toml"
-        secret = self._secret()
-        text = f"""\
-[node]
-name = "demo"
-prefix = "88.101"
-laboratory = true
-workers = {_WORKERS}
-
-[http]
-host = "{_HOST}"
-port = {self.http_port}
-
-[https]
-port = {self.https_port}
-
-[handle]
-port = {self.handle_port}
-key_file = "{self.folder / "handle-key.pem"}"
-
-[database]
-url = "{url}"
-
-[counting]
-directory = "{self.folder / "counting"}"
-
-[national]
-url = "http://{_HOST}:{self.national_port}"
-access_key = "{_ACCESS_KEY}"
-secret_key = "{secret}"
-poll_seconds = 0.2
-
-[log]
-level = "warning"
-"""
-        _write_private(file, text)
-        return file
-
-    def _secret(self) -> str:
-        file = self.folder / "national.key"
-        if not file.exists():
-            _write_private(file, secrets.token_urlsafe(32))
-        return file.read_text(encoding="utf-8")
+        parts = [above(self._national_url, _ACCESS_KEY, kept_secret(self.folder / "national.key"))]
+        if self.root_port:
+            parts.append(recursion(self._root))
+        return self._own().write(url, *parts)
 
     def _national(self, url: str) -> ChildSpec:
         command = [
             sys.executable, "-m", "node.cli", "mock-national", "--database-url", url, "--access-key", _ACCESS_KEY,
-            "--host", _HOST, "--port", str(self.national_port),
+            "--host", HOST, "--port", str(self.national_port), "--handle-port", str(self.root_port),
         ]  # fmt: skip
-        return ChildSpec("mock-national", command, {"BIAOSHI_MOCK_SECRET_KEY": self._secret()})
+        if self.neighbour_port:
+            command += ["--node", NEIGHBOUR.issued(self.folder)]
+        return ChildSpec(
+            "mock-national", command, {"BIAOSHI_MOCK_SECRET_KEY": kept_secret(self.folder / "national.key")}
+        )
+
+    @property
+    def _national_url(self) -> str:
+        return f"http://{HOST}:{self.national_port}"
+
+    @property
+    def _root(self) -> str:
+        return f"{HOST}:{self.root_port}"
 
     def _addresses(self, url: str, samples: list[str]) -> dict[str, str]:
         return {
@@ -198,7 +158,7 @@ level = "warning"
             **{f"标识 {number} identifier": f"{url}/{sample}" for number, sample in enumerate(samples, 1)},
             "Handle JSON": f"{url}/api/handles/{samples[0]}",
             "接口文档 API": f"{url}/v1/docs",
-            "模拟国家顶级节点 mock national node": f"http://{_HOST}:{self.national_port}/",
+            "模拟国家顶级节点 mock national node": f"http://{HOST}:{self.national_port}/",
         }
 
 
@@ -206,18 +166,3 @@ def _forget_own_settings() -> None:
     """What the demo's file says must hold: a database named in the environment is somebody's real one."""
     for name in [name for name in os.environ if name.startswith(_OWN_SETTINGS)]:
         del os.environ[name]
-
-
-def _write_private(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        out.write(text)
-
-
-async def _make_database(url: str, name: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        with contextlib.suppress(asyncpg.DuplicateDatabaseError):
-            await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()

@@ -64,6 +64,7 @@ class Table:
     acceptance: dict[str, Any] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
+    trace: dict[str, Any] = field(default_factory=dict)
 
     def write(self, target: Path) -> None:
         target.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -78,6 +79,11 @@ class State(msgspec.Struct):
     rejected: int = 0
     identifiers: list[str] = msgspec.field(default_factory=list)
     done: bool = False
+
+
+def new_state(administrator_password: str) -> State:
+    """The state at the first start; the reviewer's password is made here."""
+    return State(administrator_password, f"Review-{secrets.token_urlsafe(18)}-1")
 
 
 def load_state(folder: Path) -> State | None:

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from loadtest import bench_counting, bench_handle, bench_node, bench_register, bench_snms
+from loadtest import bench_counting, bench_handle, bench_link, bench_node, bench_register, bench_snms
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("benches")]
 
@@ -24,6 +24,7 @@ async def _on_one_node() -> dict[str, str]:
                 ("snms", bench_snms, lambda: bench_snms.bench(2)),
                 ("register", bench_register, lambda: bench_register.bench(300, [1, 12])),
                 ("handle", bench_handle, lambda: bench_handle.bench(["cost", "idle"], 600, 1, 20)),
+                ("link", bench_link, lambda: bench_link.bench(1, 200, 400, 2_000)),
             ):
                 patched.setattr(module, "ground", lambda: contextlib.nullcontext(place))
                 with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -34,7 +35,7 @@ async def _on_one_node() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def printed() -> dict[str, str]:
-    """What three benches print, one after the other on one node: setting it up takes longer than they do."""
+    """What four benches print, one after the other on one node: setting it up takes longer than they do."""
     return asyncio.run(_on_one_node())
 
 
@@ -59,6 +60,18 @@ def test_every_way_to_ask_by_the_native_protocol_is_measured(printed: dict[str, 
     assert len({way[:3] for way in ways}) == 8
     assert all(float(way[3]) > 0 for way in ways)
     assert "20 idle connections" in told
+
+
+def test_a_healthy_and_an_absent_national_node_are_compared_and_the_backlog_drains(printed: dict[str, str]) -> None:
+    told = printed["link"]
+    rows = re.findall(r"^ *(healthy|reset|frozen) +([\d,]+) +([\d.]+) +([\d,]+) +([\d.]+)$", told, re.MULTILINE)
+    assert [row[0] for row in rows] == ["healthy", "reset", "frozen"]
+    assert rows[0][2] == rows[0][4] == "1.00"
+    drained = re.search(
+        r"^2,000 waiting reports delivered at ([\d,]+) a second; steward at most \d+ MB$", told, re.MULTILINE
+    )
+    assert drained is not None
+    assert float(drained[1].replace(",", "")) > 0
 
 
 def test_calls_of_two_thousand_through_snms_are_measured_and_every_bad_row_is_told(printed: dict[str, str]) -> None:

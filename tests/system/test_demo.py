@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from node.demo.workload import write_files
+from node.errors import NodeError
 from node.http_server import bind
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("demo")]
@@ -30,6 +32,16 @@ SOMEBODY_S_DATABASE = "postgresql://nobody@127.0.0.1:1/production"  # never to b
 def free_port() -> int:
     with bind("127.0.0.1", 0) as probe:
         return int(probe.getsockname()[1])
+
+
+def free_ports(number: int) -> int:
+    """The first of so many in a row."""
+    while True:
+        first = free_port()
+        with contextlib.suppress(NodeError), contextlib.ExitStack() as taken:
+            for port in range(first, first + number):
+                taken.enter_context(bind("127.0.0.1", port))
+            return first
 
 
 @pytest.fixture
@@ -47,12 +59,14 @@ class Demo:
         self.directory = folder / "data"
         self.json = folder / "table.json"
         self.port, self.national_port, self.https_port, self.handle_port = (free_port() for _ in range(4))
+        self.root_port, self.neighbour_port = free_port(), free_ports(4)
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         command = [
             sys.executable, "-m", "node.cli", "demo", "--directory", str(self.directory), "--json", str(self.json),
             "--http-port", str(self.port), "--national-port", str(self.national_port),
-            "--https-port", str(self.https_port), "--handle-port", str(self.handle_port), *arguments,
+            "--https-port", str(self.https_port), "--handle-port", str(self.handle_port),
+            "--root-port", str(self.root_port), "--neighbour-port", str(self.neighbour_port), *arguments,
         ]  # fmt: skip
         environment = {**os.environ, "BIAOSHI_DATABASE_URL": SOMEBODY_S_DATABASE}
         return await asyncio.create_subprocess_exec(
@@ -77,6 +91,15 @@ def assert_accepts(table: dict[str, Any], resolved: int) -> None:
     enterprises, registrations, resolutions = told["criteria"]
     assert (enterprises["value"], registrations["value"]) == (8, table["registered"])
     assert (resolutions["sum"], resolutions["value"]) == (resolved, round(resolved / 30, 2))
+
+
+def assert_traced(table: dict[str, Any]) -> None:
+    """An identifier of an enterprise node under another secondary node, by way of the national node."""
+    trace = table["trace"]
+    assert (trace["identifier"], trace["came"]) == ("88.102.7/PUMP-26-000123", "record")
+    assert [hop["came"] for hop in trace["hops"]][-1] == "record"
+    assert len({hop["server"] for hop in trace["hops"]}) >= 3
+    assert "离心泵 PUMP-26" in {value["data"]["value"] for value in trace["values"]}
 
 
 def expected_rejections() -> int:
@@ -114,8 +137,9 @@ async def test_the_demo_tells_its_story_and_keeps_what_it_did(demo: Demo) -> Non
     assert "实验数据" in said
     assert_accepts(table, resolved=10_000)
     assert "验收指标 · acceptance" in said
+    assert_traced(table)
 
-    process = await demo.start()
+    process = await demo.start("--neighbour-port", "0")
     assert process.stdout is not None
     async with asyncio.timeout(60):
         while "Ctrl-C" not in (line := (await process.stdout.readline()).decode()):
@@ -125,6 +149,7 @@ async def test_the_demo_tells_its_story_and_keeps_what_it_did(demo: Demo) -> Non
         key: table[key] for key in ("enterprises", "prefixes", "registered", "rejected", "resolved")
     }
     assert_accepts(again, resolved=20_000)
+    assert again["trace"] == {}  # nobody else was asked to play
     url = f"http://127.0.0.1:{demo.port}"
     for sample in again["samples"]:
         _, kind, text = await get(f"{url}/api/handles/{sample}")

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from node.client import Client
-from node.demo.stage import Scene, Stage
+from node.demo.scene import Scene
+from node.demo.stage import Stage
 from node.demo.story import Cast, make_enterprise_user, make_reviewer, signed_in
 from node.demo.workload import enterprises
 from node.http_server import bind

@@ -16,7 +16,8 @@ import pytest
 
 from loadtest.corpus import template, write_csv
 from node.client import Client, NodeAway, Refused
-from node.demo.stage import Scene, Stage
+from node.demo.scene import Scene
+from node.demo.stage import Stage
 from node.demo.story import Cast, make_enterprise_user, make_reviewer, signed_in
 from node.demo.workload import SampleEnterprise, enterprises
 from node.http_server import bind
