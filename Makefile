@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle bench-counting bench-snms test-million lock clean
+.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle bench-counting bench-link bench-snms test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -18,10 +18,10 @@ serve: .venv/runtime ## a node of your own; ARGS='--config FILE'
 	@$(BIN)/biaoshi serve $(ARGS)
 
 test: .venv/test ## the test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 test-external: .venv/test ## the database tests against Debian's PostgreSQL 15
-	@$(BIN)/python -m tests.external -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m tests.external -n 3 --dist loadgroup $(ARGS)
 
 check: .venv/test ## style, types, architecture
 	@$(BIN)/ruff check .
@@ -32,10 +32,12 @@ check: .venv/test ## style, types, architecture
 test-million: .venv/test ## a million rows with 1,000 bad ones: the good are registered, the corrected complete it
 	@$(BIN)/python -m pytest tests/system/test_import_whole.py --rows 1000000 $(ARGS)
 
-soak: .venv/test ## kill -9 rounds during a 200,000-row import and during a million known resolutions
+soak: .venv/test ## kill -9 rounds: a 200,000-row import, a million resolutions, 50,000 events upward
 	@$(BIN)/python -m pytest tests/system/test_kills.py --rows 200000 --rounds 60 $(ARGS)
 	@$(BIN)/python -m pytest tests/system/test_counting_proof.py tests/resolver/counting/test_torn_stores.py \
 	  --events 1000000 --kills 20 --torn 1000 $(ARGS)
+	@$(BIN)/python -m pytest tests/system/test_link_proof.py --link-events 50000 --link-kills 200 $(ARGS)
+	@$(BIN)/python -m pytest tests/docking --docking-whole $(ARGS)
 
 model: .venv/test ## 500 sequences of 50 acts over HTTP against a dictionary
 	@$(BIN)/python -m pytest tests/system/test_model.py --sequences 500 --acts 50 $(ARGS)
@@ -57,6 +59,9 @@ bench-handle: .venv/test ## the native protocol beside a C program that only ech
 
 bench-counting: .venv/test ## what counting a resolution costs, by itself and as a part of answering; ARGS='--parts cost path'
 	@$(BIN)/python -m loadtest.bench_counting $(ARGS)
+
+bench-link: .venv/test ## registration and resolution while the national node is away, and how fast the backlog goes; ARGS='--rounds N'
+	@$(BIN)/python -m loadtest.bench_link $(ARGS)
 
 bench-snms: .venv/test ## calls of 2,000 identifiers through SNMS, seven of them bad, beside /v1 bulk; ARGS='--calls N'
 	@$(BIN)/python -m loadtest.bench_snms $(ARGS)

@@ -22,11 +22,12 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class NodeFace:
-    """What the front page says about the node."""
+    """What the front page says about the node; an ``enterprise`` node has neither filings nor rules to show."""
 
     name: str
     prefix: str
     laboratory: bool
+    enterprise: bool = False
 
 
 def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any]) -> None:

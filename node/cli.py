@@ -6,7 +6,6 @@ Heavy parts are imported where a verb needs them, so that ``biaoshi --help`` ans
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -22,7 +21,10 @@ from node import __version__, config
 from node.acceptance_command import acceptance_command
 from node.admin_key_command import admin_key_app
 from node.batch_command import batch_app
+from node.docking_command import docking_test
 from node.errors import NodeError
+from node.escrow_command import escrow_app
+from node.export_command import export
 from node.keygen_command import keygen
 from node.log import configure
 from node.mock_national_command import mock_national
@@ -30,6 +32,8 @@ from node.movein_command import move_in_app
 from node.recount_command import recount_command
 from node.resolve_command import resolve, whois
 from node.terminal import LOCAL_NODE, ServerOption, TokenOption, err, out, run
+from node.trace_command import trace
+from node.uploads_command import uploads_command
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -37,18 +41,20 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(batch_app, name="batch")
 app.add_typer(move_in_app, name="move-in")
+app.command("docking-test")(docking_test)
+app.command("export")(export)
 app.command("keygen")(keygen)
 app.command("mock-national")(mock_national)
 app.command("resolve")(resolve)
 app.command("whois")(whois)
+app.command("trace")(trace)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="配置文件 · TOML settings file")]
 
 
-class ExportFormat(StrEnum):
-    NDJSON = "ndjson"
-    CSV = "csv"
-    XLSX = "xlsx"
+class Profile(StrEnum):
+    SECONDARY = "secondary"
+    ENTERPRISE = "enterprise"
 
 
 class Operation(StrEnum):
@@ -90,8 +96,10 @@ async def _admin_keys(config_file: Path | None) -> AsyncIterator[Any]:
 
 
 app.add_typer(admin_key_app(_admin_keys), name="admin-key")
+app.add_typer(escrow_app(_settings), name="escrow")
 app.command("acceptance")(acceptance_command(_settings))
 app.command("recount")(recount_command(_settings))
+app.command("uploads")(uploads_command(_settings))
 
 
 @app.command()
@@ -104,10 +112,14 @@ def version() -> None:
 def check_config(config_file: ConfigOption = None) -> None:
     """检查配置，一次报告所有问题 · check the settings, report every fault together."""
     from admin.acceptance.profiles import find_profile, read_profiles
+    from node.national.docking import check_docking
+    from node.use_cases import check_uploads
 
-    acceptance = _settings(config_file).acceptance
+    settings = _settings(config_file)
     with _every_fault_told():
-        find_profile(read_profiles(acceptance.profiles), acceptance.profile)
+        find_profile(read_profiles(settings.acceptance.profiles), settings.acceptance.profile)
+        check_uploads(settings)
+        check_docking(settings)
     out.print("配置有效 · the settings are valid")
 
 
@@ -119,9 +131,11 @@ def serve(
     https_port: Annotated[int | None, typer.Option(min=1, max=65535, help="HTTPS 端口 · HTTPS port")] = None,
     handle_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Handle 端口 · Handle port")] = None,
     laboratory: Annotated[bool, typer.Option("--laboratory", help="实验节点（不可撤销）· a laboratory node")] = False,
+    profile: Annotated[Profile | None, typer.Option(help="二级节点或企业节点 · which kind of node")] = None,
 ) -> None:
     """运行节点 · run the node."""
     for name, given in (
+        ("BIAOSHI_NODE_PROFILE", profile and profile.value),
         ("BIAOSHI_NODE_WORKERS", workers),
         ("BIAOSHI_HTTP_PORT", port),
         ("BIAOSHI_HTTPS_PORT", https_port),
@@ -161,6 +175,11 @@ def demo(
     national_port: Annotated[int, typer.Option(min=1, max=65535)] = 8900,
     https_port: Annotated[int, typer.Option(min=1, max=65535)] = 8443,
     handle_port: Annotated[int, typer.Option(min=1, max=65535)] = 2641,
+    root_port: Annotated[int, typer.Option(min=1, max=65535, help="国家顶级节点 Handle · its Handle port")] = 3641,
+    neighbour_port: Annotated[
+        int,
+        typer.Option(min=0, max=65532, help="邻节点的首个端口，0 不开 · first of four ports; 0: none"),
+    ] = 8011,
 ) -> None:
     """完整演示：真实产品注册、解析、上报 · the whole node with real products."""
     configure("warning")
@@ -172,14 +191,18 @@ def demo(
     from node.demo.story import Table as DemoTable
     from node.serve import node_running
     from node.supervisor import until_told_to_stop
+    from node.trace_command import trace_tables
 
-    stage = Stage(directory or config.data_home() / "demo", http_port, national_port, https_port, handle_port)
+    folder = directory or config.data_home() / "demo"
+    stage = Stage(folder, http_port, national_port, https_port, handle_port, root_port, neighbour_port)
 
     async def hammer(identifiers: Any, total: int) -> Any:
         return await resolve_many("127.0.0.1", http_port, identifiers, total=total)
 
     def show(table: DemoTable) -> None:
         out.print(shown(table))
+        for part in trace_tables(table.trace) if table.trace else ():
+            out.print(part)
         out.print(acceptance_table(table.acceptance))
         for name, address in table.addresses.items():
             out.print(f"{name}: {address}", markup=False, highlight=False, soft_wrap=True)
@@ -267,61 +290,6 @@ def import_(
         raise typer.BadParameter("a file needs --prefix")
     interrupted = "已中断，重新执行同一命令即可继续 · interrupted; the same command goes on where it stopped"
     raise typer.Exit(run(directory() if file.is_dir() else rows(), interrupted=interrupted))
-
-
-@app.command()
-def export(
-    directory: Annotated[Path, typer.Argument(file_okay=False, help="导出到此目录 · the directory to write")],
-    prefix: Annotated[str | None, typer.Option(help="企业前缀 · enterprise prefix")] = None,
-    token: Annotated[str, typer.Option(envvar="BIAOSHI_TOKEN", help="令牌 · token of the account")] = "",
-    format_: Annotated[
-        ExportFormat, typer.Option("--format", help="格式 · format of the rows")
-    ] = ExportFormat.NDJSON,
-    since: Annotated[int | None, typer.Option(min=0, help="只导出此历史位置之后的变更 · changes after it")] = None,
-    since_last: Annotated[
-        Path | None, typer.Option(exists=True, help="接着此目录中的导出 · changes since the export that stands there")
-    ] = None,
-    filter_: Annotated[
-        list[str] | None, typer.Option("--filter", help="检索条件，名=值 · a filter of the search, name=value")
-    ] = None,
-    server: ServerOption = LOCAL_NODE,
-    verify: Annotated[bool, typer.Option("--verify", help="只校验目录 · only check what stands there")] = False,
-) -> None:
-    """导出前缀下的全部标识或增量 · take everything below a prefix, or what changed, into a directory."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from node import export_directory
-    from node.client import connect
-    from node.exporter import Export, export_to
-
-    async def check() -> Any:
-        return await asyncio.to_thread(export_directory.verified, directory)
-
-    async def work() -> Any:
-        last = None if since_last is None else export_directory.read(since_last)
-        position = since if last is None else last.position
-        named = prefix or (last.prefix if last is not None else None)
-        if named is None or (since is not None and last is not None):
-            raise typer.BadParameter("name --prefix, and one of --since and --since-last at most")
-        filters = dict(one.split("=", 1) for one in filter_ or () if "=" in one)
-        if len(filters) < len(filter_ or ()):
-            raise typer.BadParameter("a --filter is NAME=VALUE, each name once")
-        before = last.facts.get("filters", {}) if last is not None else {}
-        task = Export(named, format_.value, position, {**before, **filters})
-        async with connect(server, token) as client:
-            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=err, transient=True) as progress:
-                bar = progress.add_task("", total=None)
-                return await export_to(
-                    client, task, directory, after=last,
-                    progress=lambda rows, total: progress.update(bar, completed=rows, total=max(rows, total)),
-                )  # fmt: skip
-
-    manifest = run(check() if verify else work())
-    rows = sum(part.rows or 0 for part in manifest.parts)
-    octets = sum(part.octets for part in manifest.parts)
-    out.print(f"{directory}: {manifest.prefix}, position {manifest.position}, {rows:,} rows, {octets:,} B",
-              markup=False, highlight=False, soft_wrap=True)  # fmt: skip
 
 
 @app.command()

@@ -25,6 +25,16 @@ def seal_key_file(settings: Settings) -> Path:
     return settings.security.seal_key_file or _home(settings) / "seal.key"
 
 
+def outgoing_directory(settings: Settings) -> Path:
+    """Where log files wait that are on their way to the node above: beside the counting folder."""
+    return counting_directory(settings).with_name("outgoing")
+
+
+def escrow_key_file(settings: Settings) -> Path:
+    """Where the key is that signs packages of escrow: in the same place, unless the settings say so."""
+    return settings.escrow.signing_key_file or _home(settings) / "escrow-key.pem"
+
+
 def counting_directory(settings: Settings) -> Path:
     """Where counters and event files are: in the same place, unless the settings say so."""
     return settings.counting.directory or _home(settings) / "counting"
@@ -45,6 +55,11 @@ def certificate_of(settings: Settings) -> Pair:
         return Pair(https.certificate, https.key)
     hosts = [settings.http.host, *settings.handle.public_addresses]
     return own_pair(site_key_file(settings).parent, settings.node.name, hosts, datetime.now(UTC))
+
+
+def answers_below(settings: Settings) -> bool:
+    """Whether nodes of enterprises dock at this one."""
+    return settings.node.profile == "secondary" and settings.downward.enabled
 
 
 def site_of(settings: Settings, key: RSAPrivateKey) -> OwnSite:

@@ -135,7 +135,10 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "prefix": {"type": "string", "pattern": r"^(86|88)\.[0-9]+(\.[0-9A-Za-z]+)*$", "maxLength": 64},
     "transfer_id": {"type": "string", "format": "uuid"},
     "reserved_number_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+    "upload_id": {"type": "string", "format": "uuid"},
     "suffix": {"type": "string", "minLength": 1, "maxLength": 255},
+    "application_id": {"type": "string", "format": "uuid"},
+    "docking_key": {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,64}$"},
 }
 
 

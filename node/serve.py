@@ -22,27 +22,29 @@ import uvloop
 from admin.acceptance.profiles import find_profile, read_profiles
 from admin.statistics.keeping import FigureKeeper, keep_figures
 from admin.statistics.rules import definition_of
-from node import __version__, config, embedded, founding, metrics
+from admin.uploads.uploads import keep_uploading
+from node import config, embedded, founding, metrics
 from node.child import database_url, until_there, utc_now
 from node.config import Settings
 from node.database import open_pool
 from node.http_server import check_free
-from node.identifier import Prefix
 from node.log import configure
 from node.migrate import migrate
-from node.national.steward import Docking, run_steward
-from node.own_face import certificate_of, seal_key_file, site_key_file, site_of
+from node.national.docking import check_docking
+from node.own_face import answers_below, certificate_of, seal_key_file, site_key_file, site_of
 from node.sealing import seal_of
 from node.site_key import site_key
 from node.supervisor import Child, ChildSpec, ParentLink, children, until_told_to_stop
 from node.tls import ServerCertificate
+from node.upward import keep_reporting
+from node.use_cases import authority_of, check_uploads, uploads_of
 from node.worker import MEETING_PLACE, PLACE, counting_folder, worker
 from registry.accounts.accounts import Accounts
 from registry.accounts.passwords import Passwords
 from registry.commerce.drawing_up import draw_up_hourly
 from registry.commerce.statements import Statements
 from registry.documents.shipped import ship
-from registry.prefixes import Prefixes
+from registry.downward.passing_down import pass_down_for_ever
 from registry.profiles.validity import remind_daily
 from resolver.counting.bots import WORDS
 from resolver.counting.keeping import keep_evidence
@@ -72,8 +74,8 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
     """The whole node with its children, until the block ends.
 
     Raises ``PortTaken``, ``SiteKeyUnusable``, ``InvalidPublicAddress``, ``CertificateNotMade``,
-    ``CertificateUnusable``, ``ProfilesUnreadable``, ``ProfileUnknown``, the errors of the embedded PostgreSQL and of
-    migration, ``ChildNotReady``.
+    ``CertificateUnusable``, ``ProfilesUnreadable``, ``ProfileUnknown``, what ``check_uploads`` and ``check_docking``
+    raise, the errors of the embedded PostgreSQL and of migration, ``ChildNotReady``.
     """
     check_free(settings.http.host, settings.http.port)
     if settings.https.enabled:
@@ -83,6 +85,8 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
         handle_ports.check_free(settings.http.host, settings.handle.port, udp=settings.handle.udp)
     site_of(settings, await asyncio.to_thread(site_key, site_key_file(settings)))
     find_profile(await asyncio.to_thread(read_profiles, settings.acceptance.profiles), settings.acceptance.profile)
+    check_uploads(settings)
+    await asyncio.to_thread(check_docking, settings)
     async with database(settings) as url:
         await migrate(url)
         laboratory = await founding.found(url, laboratory=settings.node.laboratory, at=utc_now())
@@ -163,25 +167,26 @@ async def steward(settings: Settings, link: ParentLink) -> None:
     """Report upward, remind of what ends, draw up statements, keep evidence and figures, until told to stop."""
     url = database_url(settings)
     pool = await until_there(
-        lambda: open_pool(url, "biaoshi_writer", size=6, seconds=settings.database.seconds, name="biaoshi steward"),
+        lambda: open_pool(url, "biaoshi_writer", size=10, seconds=settings.database.seconds, name="biaoshi steward"),
         link,
     )
-    prefixes = Prefixes(pool, utc_now, Prefix.parse(settings.node.prefix))
-
-    async def apply_verdict(prefix: str, passed: bool, reason: str) -> None:
-        await prefixes.apply_verdict(Prefix.parse(prefix), passed, reason, settings.registry.enable_verified)
-
-    national = settings.national
-    docking = Docking(
-        national.url, national.access_key, national.secret_key, national.heartbeat_seconds, national.poll_seconds,
-        national.deadline_seconds,
-    )  # fmt: skip
+    seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
     stop = asyncio.Event()
     doing = [
-        asyncio.create_task(run_steward(pool, docking, apply_verdict, version=__version__, clock=utc_now, stop=stop)),
-        asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop)),
-        asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop)),
+        asyncio.create_task(keep_reporting(settings, pool, seal, stop)),
     ]
+    secondary = settings.node.profile == "secondary"
+    if secondary:
+        # An enterprise's own node has nobody to remind, nobody to bill, and no city to report to.
+        doing.append(asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop)))
+        doing.append(asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop)))
+    if answers_below(settings):
+        at_once = settings.downward.approve == "known"
+        doing.append(asyncio.create_task(pass_down_for_ever(pool, seal, utc_now, stop, at_once=at_once)))
+    authority = authority_of(settings)
+    if authority is not None and secondary:
+        uploads = uploads_of(settings, pool, seal)
+        doing.append(asyncio.create_task(keep_uploading(uploads, authority, stop)))
     counting, folder = settings.counting, await counting_folder(settings, pool)
     never = NeverCounts(counting.never, laboratory=settings.node.laboratory)
     rule = definition_of(never.told, settings.flags, "\n".join(WORDS).encode())

@@ -13,6 +13,7 @@ import os
 import resource
 import time
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,7 @@ import resolver.http.routes
 from admin.acceptance.acceptance import Acceptance
 from admin.acceptance.profiles import read_profiles
 from admin.api import FigureCases, figure_cases, figure_routes
+from admin.tracing import trace_routes
 from node import __version__, metrics, observe
 from node.child import database_url, until_there, utc_now
 from node.config import Settings
@@ -36,15 +38,18 @@ from node.database import Pool, open_pool
 from node.founding import node_id_of
 from node.http_server import Bounds, HttpServer, bind
 from node.openapi import document
-from node.own_face import certificate_of, counting_directory, seal_key_file, site_key_file, site_of
-from node.sealing import seal_of
+from node.own_face import answers_below, certificate_of, counting_directory, seal_key_file, site_key_file, site_of
+from node.sealing import Seal, seal_of
 from node.site_key import site_key
 from node.supervisor import ParentLink, until_told_to_stop
 from node.tls import ServerCertificate
-from node.use_cases import storage_of, use_cases
+from node.upper.desk import UpperDesk
+from node.use_cases import storage_of, uploads_of, use_cases
 from node.web import TENANT_SEEN, WebSettings, make_app
 from registry.api.counted_reads import CountedReads
+from registry.api.v1.own_routes import own_routes
 from registry.api.v1.routes import UseCases, all_routes
+from registry.downward.desk import docking_desk
 from registry.handle.administration import HandleAdministration
 from registry.profiles.sealing_old import seal_old_contacts
 from resolver.chain import Resolver
@@ -58,6 +63,8 @@ from resolver.handle.guard import GuardLimits
 from resolver.handle.service import HandleService, Listening
 from resolver.http.routes import HandleDesk
 from resolver.http.sessions import Sessions
+from resolver.recursion.beyond import Beyond, beyond_of
+from resolver.recursion.tracing import Tracer
 
 log = structlog.get_logger("serve")
 
@@ -105,6 +112,7 @@ async def worker(settings: Settings, link: ParentLink) -> None:
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
+        beyond = await stack.enter_async_context(beyond_of(settings.recursion))
         storage = await storage_of(settings, pool, stack)
         sealed = await seal_old_contacts(pool, seal)
         if sealed:
@@ -115,15 +123,19 @@ async def worker(settings: Settings, link: ParentLink) -> None:
         native = HandleService(
             answers, counter, administration, site, key, utc_now, guard_limits(settings),
             listening=listening(settings, ports) if ports is not None else None,
-            place=_place(), directory=Path(os.environ.get(MEETING_PLACE, "")),
+            place=_place(), directory=Path(os.environ.get(MEETING_PLACE, "")), beyond=beyond,
         )  # fmt: skip
         desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, key), site)
         cases = use_cases(settings, pool, seal, storage)
         profiles = await asyncio.to_thread(read_profiles, settings.acceptance.profiles)
         acceptance = Acceptance(pool, utc_now, profiles, settings.acceptance.profile)
-        figures = figure_cases(pool, utc_now, time.monotonic, cases.filing_limit, acceptance)
-        app = application(settings, cases, figures, pool, answers, counter, desk)
+        figures = figure_cases(
+            pool, utc_now, time.monotonic, cases.filing_limit, acceptance, uploads_of(settings, pool, seal)
+        )
+        app = application(settings, cases, figures, pool, answers, counter, desk, beyond)
         http_post.add_routes(app.router, native.http)
+        if answers_below(settings):
+            await stack.enter_async_context(_desk_for_nodes_below(settings, app, pool, seal))
         await stack.enter_async_context(native)
         http = settings.http
         bounds = Bounds(
@@ -158,9 +170,14 @@ def application(
     answers: Resolver,
     counter: ResolutionCounter,
     desk: HandleDesk,
+    beyond: Beyond | None = None,
 ) -> web.Application:
     """Everything a worker answers: management, pages, resolution, what operators' tools ask."""
-    routes = [*all_routes(cases), *figure_routes(figures)]
+    enterprise = settings.node.profile == "enterprise"
+    traces = trace_routes(Tracer(answers, beyond, settings.node.prefix), cases.filing_limit)
+    routes = [*all_routes(cases), *figure_routes(figures), *traces]
+    if enterprise:
+        routes = own_routes(routes)
     app = make_app(
         routes,
         authenticate=cases.accounts.authenticate,
@@ -180,14 +197,14 @@ def application(
 
     app.on_shutdown.append(end_streams)
     openapi = document(routes, title="biaoshi 标识", version=__version__, description=_DESCRIPTION)
-    face = admin.pages.NodeFace(settings.node.name, settings.node.prefix, settings.node.laboratory)
+    face = admin.pages.NodeFace(settings.node.name, settings.node.prefix, settings.node.laboratory, enterprise)
 
     probe = _Probe(pool)
 
     async def readiness() -> Mapping[str, bool]:
         return {"database": await probe.answered(), "notices": answers.listening}
 
-    if settings.snms.enabled:
+    if settings.snms.enabled and not enterprise:
         registry.api.snms.routes.add_routes(app.router, cases, pool, utc_now, settings.snms.registrar_name, reads)
     if settings.idhub.enabled:
         by_get = settings.idhub.verify_by_get
@@ -195,10 +212,24 @@ def application(
     metrics.LABORATORY.set(settings.node.laboratory)
     observe.add_routes(app.router, readiness)
     admin.pages.add_routes(app.router, face, openapi)
-    admin.filing.add_routes(app.router, face, cases.filing, cases.filing_limit)
-    admin.documents.add_routes(app.router, face, cases.documents)
-    resolver.http.routes.add_routes(app.router, answers, counter, desk, laboratory=settings.node.laboratory)
+    if not enterprise:
+        admin.filing.add_routes(app.router, face, cases.filing, cases.filing_limit)
+        admin.documents.add_routes(app.router, face, cases.documents)
+    laboratory = settings.node.laboratory
+    resolver.http.routes.add_routes(
+        app.router, answers, counter, desk, laboratory=laboratory, enterprise=enterprise, beyond=beyond
+    )
     return app
+
+
+def _desk_for_nodes_below(
+    settings: Settings, app: web.Application, pool: Pool, seal: Seal
+) -> AbstractAsyncContextManager[UpperDesk]:
+    node, downward = settings.node, settings.downward
+    return docking_desk(
+        app, pool, seal, utc_now, name=node.name, prefix=node.prefix, laboratory=node.laboratory,
+        at_once=downward.approve == "known", key_hours=downward.key_hours,
+    )  # fmt: skip
 
 
 def listening(settings: Settings, ports: handle_ports.Ports) -> Listening:

@@ -34,10 +34,13 @@ _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=20_000, help="rows of each import that is killed")
-    parser.addoption("--rounds", type=int, default=6, help="kill -9 rounds of an import")
+    parser.addoption("--rounds", type=int, default=3, help="kill -9 rounds of an import")
     parser.addoption("--events", type=int, default=100_000, help="known resolutions that are booked")
     parser.addoption("--kills", type=int, default=20, help="kill -9 of processes that book them")
     parser.addoption("--torn", type=int, default=40, help="kill -9 of a process amid its stores")
+    parser.addoption("--link-events", type=int, default=3_000, help="events reported through all kinds of trouble")
+    parser.addoption("--link-kills", type=int, default=7, help="kill -9 of the steward meanwhile")
+    parser.addoption("--docking-whole", action="store_true", help="docking test cases that wait for long, too")
     parser.addoption("--sequences", type=int, default=20, help="sequences of acts against the dictionary model")
     parser.addoption("--frames", type=int, default=50_000, help="damaged messages of the Handle protocol")
     parser.addoption("--acts", type=int, default=30, help="acts of each sequence")

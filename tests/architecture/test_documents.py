@@ -14,16 +14,17 @@ import typer.main
 from packaging.requirements import Requirement
 from pydantic import BaseModel
 
+import mocknational.mock
 import node.client
 import node.importer
-import node.national.mock
 import node.serve
+import registry.escrow.restore
 from node.cli import app
 from node.config import Settings
 from node.errors import NodeError, code_of
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("node", "registry", "resolver", "admin")
+PACKAGES = ("node", "registry", "resolver", "admin", "mocknational", "docking")
 README = ROOT / "README.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -214,7 +215,8 @@ def known_codes() -> set[str]:
     assert node.serve
     assert node.client
     assert node.importer
-    assert node.national.mock
+    assert registry.escrow.restore
+    assert mocknational.mock
     return {code_of(kind) for kind in below(NodeError)}
 
 

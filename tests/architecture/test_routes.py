@@ -32,6 +32,7 @@ PUBLIC = {
     "GET /rdap/entity/{enterprise_number}",
     "GET /rdap/help",
     "GET /v1/public/monitoring",
+    "GET /v1/public/trace",
 }
 ROUTES = declared_routes()
 
@@ -108,6 +109,9 @@ async def status_for(node: Node, route: Route, by: str | None, template_id: int)
         "day": "2026-10-31",
         "transfer_id": "00000000-0000-7000-8000-000000000005",
         "reserved_number_id": "1",
+        "application_id": "00000000-0000-7000-8000-000000000007",
+        "upload_id": "00000000-0000-7000-8000-000000000008",
+        "docking_key": "AK-below-1",
         "prefix": node.holder.prefix.text,
         "suffix": "PUMP-1",
     }

@@ -13,13 +13,12 @@ import pytest
 from node.sql import Statements
 
 ROOT = Path(__file__).parents[2]
-FOREIGN = {"mock_queries.sql"}  # the mock national node has a schema of its own, tested beside it
 
 
 def statements() -> Iterator[tuple[str, str, str]]:
     for package in ("node", "registry", "resolver", "admin"):
         for path in sorted((ROOT / package).rglob("*.sql")):
-            if path.parent.name != "schema" and path.name not in FOREIGN:
+            if path.parent.name != "schema":
                 for name, sql in Statements(path).items():
                     yield path.relative_to(ROOT).as_posix(), name, sql
 
@@ -58,7 +57,7 @@ def test_every_statement_is_used() -> None:
 
 def test_sql_stands_in_sql_files_only() -> None:
     """The exceptions act on databases and roles, whose names cannot be parameters."""
-    allowed = {"node/migrate.py", "node/embedded.py", "node/backup.py", "node/database.py", "node/demo/stage.py"}
+    allowed = {"node/migrate.py", "node/embedded.py", "node/backup.py", "node/database.py", "node/demo/scene.py"}
     verb = re.compile(r"\s*(SELECT\s(?!1$)|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE |DROP )")
     guilty = set()
     for package in ("node", "registry", "resolver", "admin"):

@@ -33,6 +33,7 @@ from resolver.handle.envelope import ENVELOPE_BYTES, HIGHEST, Envelope, read_env
 from resolver.handle.message import UNKNOWN_SERIAL, Header, Message, decode_message, encode_message
 from resolver.handle.ports import bind
 from resolver.handle.service import HandleService, Listening
+from resolver.recursion.beyond import Beyond
 from tests.support.node import own_key
 from tests.support.shelf import resolver_of
 
@@ -172,7 +173,7 @@ class Served:
 @contextlib.asynccontextmanager
 async def served(
     url: str, pool: Pool, *, host: str = "127.0.0.1", allow_list: Sequence[Network] = (), stop_seconds: float = 2.0,
-    **handle: Any,
+    beyond: Beyond | None = None, **handle: Any,
 ) -> AsyncIterator[Served]:  # fmt: skip
     """The fronts with the settings of the group ``handle``, on free ports; nobody is exempt unless it is said."""
     settings = Settings(handle=handle)  # type: ignore[arg-type]  # checked by pydantic
@@ -201,7 +202,7 @@ async def served(
         async with counter, resolver_of(url) as resolver:
             service = HandleService(
                 resolver, counter, HandleAdministration(pool, now, site.prefix), site, own_key(), now,
-                guard_limits(settings), listening=listening, place=Place(), directory=Path(folder),
+                guard_limits(settings), listening=listening, place=Place(), directory=Path(folder), beyond=beyond,
             )  # fmt: skip
             async with service:
                 yield Served(ports.number, service, resolver, counter)

@@ -30,23 +30,27 @@ import node.worker
 from admin.acceptance.acceptance import Acceptance
 from admin.acceptance.profiles import read_profiles
 from admin.api import FigureCases, figure_cases, figure_routes
+from admin.tracing import trace_routes
 from node.auth import Role
 from node.config import Settings
 from node.database import open_pool
 from node.founding import found
 from node.http_server import Bounds, HttpServer, bind
+from node.national.view import NationalView
 from node.openapi import document
 from node.own_certificate import own_pair
 from node.own_face import site_of
 from node.rate_limit import RateLimit
 from node.routes import Route
 from node.tls import ServerCertificate
+from node.use_cases import uploads_of
 from node.worker import application, guard_limits, listening, sessions_of
 from registry.accounts.access_keys import AccessKeys
 from registry.accounts.accounts import Accounts
 from registry.accounts.key_sign_in import KeySignIn
 from registry.accounts.passwords import Passwords
 from registry.api.v1.routes import UseCases, all_routes
+from registry.downward.nodes import NodesBelow
 from registry.filing import Filing
 from registry.handle.administration import HandleAdministration
 from registry.identifiers.many import ManyIdentifiers
@@ -61,6 +65,7 @@ from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
 from resolver.handle.service import HandleService
 from resolver.http.routes import HandleDesk
+from resolver.recursion.beyond import beyond_of
 from tests.support.world import NODE_PREFIX, Holder, World, actor
 
 PASSWORD = "Tr7-lampe-Kran"
@@ -159,7 +164,12 @@ def declared_routes() -> list[Route]:
     world = World(pool)
     accounts = Accounts(pool, world.clock, Passwords(CHEAPEST), seal=world.seal)
     cases = _use_cases(world, accounts, Settings())
-    return [*all_routes(cases), *figure_routes(_figure_cases(world, cases, Settings()))]
+    tracer: Any = None
+    return [
+        *all_routes(cases),
+        *figure_routes(_figure_cases(world, cases, Settings())),
+        *trace_routes(tracer, cases.filing_limit),
+    ]
 
 
 def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases:
@@ -213,13 +223,16 @@ def _use_cases(world: World, accounts: Accounts, settings: Settings) -> UseCases
         service_requests=world.service_requests,
         complaints=world.complaints,
         announcements=world.announcements,
+        nodes_below=NodesBelow(world.pool, world.clock, world.seal),
+        national=NationalView(world.pool, world.clock, settings.national.url, timedelta(seconds=30)),
     )
 
 
 def _figure_cases(world: World, cases: UseCases, settings: Settings) -> FigureCases:
     profiles = read_profiles(settings.acceptance.profiles)
     acceptance = Acceptance(world.pool, world.clock, profiles, settings.acceptance.profile)
-    return figure_cases(world.pool, world.clock, time.monotonic, cases.filing_limit, acceptance)
+    uploads = uploads_of(settings, world.pool, world.seal, world.clock)
+    return figure_cases(world.pool, world.clock, time.monotonic, cases.filing_limit, acceptance, uploads)
 
 
 @functools.cache
@@ -267,6 +280,7 @@ async def running_node(
         stack.callback(pool.terminate)
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
+        beyond = await stack.enter_async_context(beyond_of(settings.recursion))
         accounts = Accounts(
             pool, world.clock, Passwords(CHEAPEST), seal=world.seal, digest_login=settings.snms.digest_login
         )
@@ -275,11 +289,12 @@ async def running_node(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaoshi-node-")))
         native = HandleService(
             answers, counter, administration, site, own_key(), world.clock, guard_limits(settings),
-            listening=listening(settings, ports), place=Place(), directory=folder,
+            listening=listening(settings, ports), place=Place(), directory=folder, beyond=beyond,
         )  # fmt: skip
         desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, own_key()), site)
         cases = _use_cases(world, accounts, settings)
-        app = application(settings, cases, _figure_cases(world, cases, settings), pool, answers, counter, desk)
+        figures = _figure_cases(world, cases, settings)
+        app = application(settings, cases, figures, pool, answers, counter, desk, beyond)
         http_post.add_routes(app.router, native.http)
         await stack.enter_async_context(native)
         bounds = Bounds(

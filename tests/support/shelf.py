@@ -28,6 +28,7 @@ from resolver.handle.computing import Computing
 from resolver.handle.proofs import Proofs
 from resolver.http.routes import HandleDesk, add_routes
 from resolver.http.sessions import Sessions
+from resolver.recursion.beyond import Beyond
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -188,7 +189,9 @@ class Front:
 
 
 @contextlib.asynccontextmanager
-async def front_of(url: str, pool: Pool, *, laboratory: bool = False, **changed: Any) -> AsyncIterator[Front]:
+async def front_of(
+    url: str, pool: Pool, *, laboratory: bool = False, beyond: Beyond | None = None, **changed: Any
+) -> AsyncIterator[Front]:
     """The resolver's routes on a free port of the loopback, with a client session bound to it."""
     counter = ResolutionCounter(pool, None, never=NeverCounts(()), seconds=3600)
     async with counter, resolver_of(url, **changed) as resolver:
@@ -199,7 +202,7 @@ async def front_of(url: str, pool: Pool, *, laboratory: bool = False, **changed:
         proofs = Proofs(administration.keys_of, computing, iterations=100_000, legacy=False)
         sessions = Sessions(pool, b"s", lambda: datetime.now(UTC), challenge_seconds=60, session_seconds=3600)
         desk = HandleDesk(administration, proofs, sessions, SITE)
-        add_routes(app.router, resolver, counter, desk, laboratory=laboratory)
+        add_routes(app.router, resolver, counter, desk, laboratory=laboratory, beyond=beyond)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from node.national.view import NationalView
 from node.rate_limit import RateLimit
 from node.routes import Route
 from registry.accounts.access_keys import AccessKeys
@@ -20,6 +21,7 @@ from registry.api.v1.batches import batch_routes
 from registry.api.v1.coding_rules import coding_rule_routes
 from registry.api.v1.complaints import complaint_routes
 from registry.api.v1.data_grants import data_grant_routes
+from registry.api.v1.docking import docking_routes
 from registry.api.v1.documents import document_routes
 from registry.api.v1.enterprises import enterprise_routes
 from registry.api.v1.exports import export_routes
@@ -32,6 +34,7 @@ from registry.api.v1.identity_groups import identity_group_routes
 from registry.api.v1.key_sign_in import key_sign_in_routes
 from registry.api.v1.many_identifiers import many_identifier_routes
 from registry.api.v1.mappings import mapping_routes
+from registry.api.v1.national import national_routes
 from registry.api.v1.notifications import notification_routes
 from registry.api.v1.numbering import numbering_routes
 from registry.api.v1.onboarding import onboarding_routes
@@ -65,6 +68,7 @@ from registry.commerce.quotas import Quotas
 from registry.commerce.statements import Statements
 from registry.commerce.usage import Usage
 from registry.documents.documents import Documents
+from registry.downward.nodes import NodesBelow
 from registry.enterprises import Enterprises
 from registry.export.exports import Exports
 from registry.files.attachments import Attachments
@@ -146,6 +150,8 @@ class UseCases:
     service_requests: ServiceRequests
     complaints: Complaints
     announcements: Announcements
+    nodes_below: NodesBelow
+    national: NationalView
 
 
 def all_routes(cases: UseCases) -> list[Route]:
@@ -184,6 +190,8 @@ def all_routes(cases: UseCases) -> list[Route]:
         *service_request_routes(cases.service_requests),
         *complaint_routes(cases.complaints),
         *announcement_routes(cases.announcements),
+        *docking_routes(cases.nodes_below),
+        *national_routes(cases.national),
         *file_routes(cases.files, patience=cases.batch_seconds),
         *filing_routes(cases.filing, cases.filing_limit),
         *rdap_routes(cases.filing, cases.filing_limit),
