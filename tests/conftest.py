@@ -34,7 +34,7 @@ _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=20_000, help="rows of each import that is killed")
-    parser.addoption("--rounds", type=int, default=3, help="kill -9 rounds of an import")
+    parser.addoption("--rounds", type=int, default=2, help="kill -9 rounds of an import")
     parser.addoption("--events", type=int, default=100_000, help="known resolutions that are booked")
     parser.addoption("--kills", type=int, default=20, help="kill -9 of processes that book them")
     parser.addoption("--torn", type=int, default=40, help="kill -9 of a process amid its stores")

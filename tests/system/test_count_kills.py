@@ -114,6 +114,9 @@ async def test_of_killed_workers_nothing_is_counted_twice_and_only_what_was_in_h
         client.cancel()
     await asyncio.gather(*clients, return_exceptions=True)
 
+    async with asyncio.timeout(60):
+        for worker in workers:  # or one that was killed would be taken for one that lives
+            await worker.ready.wait()
     settings = config.load(place.scene.config_file)
     pool = await open_pool(place.scene.server.url(), "biaoshi_writer", size=2, seconds=5, name="proof")
     folder = open_folder(counting_directory(settings), await node_id_of(pool))
