@@ -42,6 +42,7 @@ from node.national.messages import (
     Refusal,
 )
 from node.national.signature import ACCESS_KEY, NONCE, verify
+from node.pause import pause
 
 _LARGEST_BODY = 48 << 20
 _KEPT_BYTES = 64 << 20
@@ -88,8 +89,7 @@ class Desk:
                 news = self._news
                 if seen := look():
                     return seen
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), 0.5)
+                await pause(news, 0.5)
 
     def hang_up(self) -> None:
         """End every connection that stands."""

@@ -36,10 +36,10 @@ from mocknational.verification import verify_for_ever
 from node.database import AWAY, Connection, Pool
 from node.http_server import Bounds, HttpServer, bind
 from node.national.bulk import FILES, STANDBY
-from node.national.leadership import pause
 from node.national.messages import PARTS, Refusal, encode
 from node.outward import Outward
 from node.own_certificate import Pair
+from node.pause import pause
 from node.tls import ServerCertificate
 from node.upper.bulk import mount_bulk
 from node.upper.desk import UpperDesk

@@ -17,6 +17,7 @@ from asyncpg import Connection as Connection
 from asyncpg import Pool as Pool
 
 from node.errors import Unavailable
+from node.pause import pause
 
 log = structlog.get_logger(__name__)
 
@@ -166,8 +167,5 @@ class Listener:
 
     async def _probe_until(self, connection: Connection, gone: asyncio.Event) -> None:
         # A server that vanished without closing the socket shows only through a question it does not answer.
-        while not gone.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(gone.wait(), self._probe_seconds)
-                return
+        while not await pause(gone, self._probe_seconds):
             await connection.execute("SELECT 1", timeout=self._probe_seconds)

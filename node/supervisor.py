@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import structlog
 
 from node.errors import Unavailable
+from node.pause import pause
 
 log = structlog.get_logger("supervisor")
 
@@ -55,7 +56,7 @@ class Child:
 
     async def run(self) -> None:
         """Start the child and start it again whenever it ends, until ``stop``."""
-        pause = 0.1
+        rest = 0.1
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
@@ -67,10 +68,9 @@ class Child:
                 return
             self.ready.clear()
             self.restarts += 1
-            pause = 0.1 if loop.time() - began > _SHORTEST_LIFE else min(pause * 2, _LONGEST_PAUSE)
-            log.warning("child_ended", child=self.spec.name, status=status, restart_seconds=pause)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+            rest = 0.1 if loop.time() - began > _SHORTEST_LIFE else min(rest * 2, _LONGEST_PAUSE)
+            log.warning("child_ended", child=self.spec.name, status=status, restart_seconds=rest)
+            await pause(self._stopping, rest)
 
     async def _live_once(self) -> int:
         ours, theirs = socket.socketpair()

@@ -22,7 +22,7 @@ from admin.statistics.rules import record_rule
 from node.china_time import day_of
 from node.database import Pool
 from node.errors import NodeError
-from node.national.leadership import pause
+from node.pause import pause
 from resolver.counting.folder import CountingFolder
 
 log = structlog.get_logger("counting")

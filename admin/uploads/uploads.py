@@ -26,8 +26,8 @@ from node.errors import Malformed, NodeError, NotFound
 from node.founding import node_id_of
 from node.identifier import Prefix
 from node.national.backoff import DEFAULT_PATIENCE, Backoff
-from node.national.leadership import pause
 from node.packing import packed, unpacked
+from node.pause import pause
 from registry.store import reading
 
 log = structlog.get_logger("uploads")

@@ -14,6 +14,7 @@ import structlog
 
 from node.database import AWAY, Connection, Pool
 from node.errors import Unavailable
+from node.pause import pause
 from node.sql import statements_beside
 
 log = structlog.get_logger("national")
@@ -46,16 +47,6 @@ async def lead(pool: Pool, work: Callable[[], Awaitable[None]], stop: asyncio.Ev
             log.warning("leadership_lost", cause=type(error).__name__)
             # Longer than the others' pause: they may have better luck with their connections.
             await pause(stop, 2 * _SEEK_SECONDS)
-
-
-async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait so long, or until told to stop."""
-    try:
-        # A timeout of 0 still lets the other tasks run once.
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 async def _work_while_holding(connection: Connection, work: Callable[[], Awaitable[None]]) -> None:

@@ -27,9 +27,10 @@ from node.national.delivery import Courier
 from node.national.desk import ReportingDesk, Turn, purge, watch
 from node.national.docking import Docking, connected
 from node.national.duties import Duty
-from node.national.leadership import lead, pause
+from node.national.leadership import lead
 from node.national.link import LINK
 from node.national.verdicts import ApplyVerdict
+from node.pause import pause
 from node.sealing import Seal
 
 __all__ = ["Docking", "run_steward"]

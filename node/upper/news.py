@@ -7,13 +7,13 @@ writes them. Who waits takes a mark, looks for himself, and waits at that mark: 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import asyncpg
 import structlog
 
 from node.database import AWAY
+from node.pause import pause
 
 log = structlog.get_logger("docking")
 
@@ -46,8 +46,7 @@ class News:
             self._seen = None  # nobody looked since: let the first look wake whoever waits
             self._looking = asyncio.create_task(self._look_for_ever())
         try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(mark.wait(), seconds)
+            await pause(mark, seconds)
         finally:
             self._waiting -= 1
             if not self._waiting and self._looking is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from uuid import UUID
 
 from node.auth import Account
 from node.database import Pool
 from node.errors import TooMany
+from node.pause import pause
 from registry.batches.by_body import visible_batch
 from registry.batches.store import Batch
 from registry.store import reading
@@ -51,7 +51,7 @@ class BatchProgress:
         try:
             yield batch
             quiet = 0.0
-            while not batch.state.over and not await self._stopped():
+            while not batch.state.over and not await pause(self._stopping, self._every):
                 found = await self._look(account, batch.batch_id)
                 quiet += self._every
                 if found != batch:
@@ -62,11 +62,6 @@ class BatchProgress:
                     yield None
         finally:
             self._watching -= 1
-
-    async def _stopped(self) -> bool:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), self._every)
-        return self._stopping.is_set()
 
     async def _look(self, account: Account, batch_id: UUID) -> Batch:
         async with reading(self._pool) as connection:

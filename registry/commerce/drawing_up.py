@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from node.errors import NodeError
-from node.national.leadership import pause
+from node.pause import pause
 from registry.commerce.statements import Statements
 
 log = structlog.get_logger(__name__)

@@ -22,7 +22,7 @@ import structlog
 from node.database import Connection, Pool, transaction
 from node.errors import NodeError
 from node.national.instructions import Blocked, Blocklist, Order, Resume, Suspend
-from node.national.leadership import pause
+from node.pause import pause
 from node.sealing import Seal
 from node.sql import statements_beside
 from node.upper.instructions import issue_instruction

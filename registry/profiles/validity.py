@@ -18,7 +18,7 @@ import structlog
 from node.china_time import CHINA, day_of
 from node.database import Connection, Pool, transaction
 from node.errors import NodeError
-from node.national.leadership import pause
+from node.pause import pause
 from node.sql import statements_beside
 from registry.notifications import notify
 from registry.profiles.profile import profile_of

@@ -23,6 +23,7 @@ from node.china_time import day_of, midnight
 from node.client_address import Network
 from node.database import DatabaseAway, Pool, transaction
 from node.journal import Interface
+from node.pause import pause
 from node.resolutions import Outcome, tenant_of
 from resolver import metrics
 from resolver.counting.counters_format import Total
@@ -259,7 +260,7 @@ class ResolutionCounter:
             start.totals.finish(written=written)
 
     async def _write_often(self) -> None:
-        while not await self._stopped_within(self._seconds):
+        while not await pause(self._stopping, self._seconds):
             await self._try_to_write()
             await self._read_keys()
 
@@ -281,7 +282,7 @@ class ResolutionCounter:
         return False
 
     async def _sync_often(self) -> None:
-        while not await self._stopped_within(_SYNC_SECONDS):
+        while not await pause(self._stopping, _SYNC_SECONDS):
             try:
                 await self._sync()
             except OSError as error:
@@ -309,13 +310,6 @@ class ResolutionCounter:
             log.info("client_keys_wait", cause=error.evidence.get("cause"))
         else:
             self._sources.forget()
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
 
 
 def _micros(at: float) -> int:

@@ -10,7 +10,7 @@ import structlog
 
 from node.china_time import day_of
 from node.database import DatabaseAway, Pool
-from node.national.leadership import pause
+from node.pause import pause
 from resolver.counting.adoption import adopt, left_behind
 from resolver.counting.folder import CountingFolder, keeping, remove_unfinished
 from resolver.counting.sealing import remove_old, seal, sealable
