@@ -18,10 +18,10 @@ serve: .venv/runtime ## a node of your own; ARGS='--config FILE'
 	@$(BIN)/biaoshi serve $(ARGS)
 
 test: .venv/test ## the test suite
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-external: .venv/test ## the database tests against Debian's PostgreSQL 15
-	@$(BIN)/python -m tests.external -n 3 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m tests.external -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/test ## style, types, architecture
 	@$(BIN)/ruff check .

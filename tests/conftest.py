@@ -59,7 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that takes a database is a database test, whether it says so or not.
 
-    Those that start whole processes come first: a long one that begins last would leave the other cores idle.
+    Those that start whole processes come first: a long one that begins last would leave the other cores idle. The
+    tests of a file stay together (``--dist loadfile``), for they share what it sets up.
     """
     for item in items:
         if {"database_url", "server_url"} & set(getattr(item, "fixturenames", ())):

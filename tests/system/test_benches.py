@@ -13,7 +13,7 @@ import pytest
 
 from loadtest import bench_counting, bench_handle, bench_link, bench_node, bench_register, bench_snms
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("benches")]
+pytestmark = pytest.mark.system
 
 
 async def _on_one_node() -> dict[str, str]:

@@ -25,7 +25,7 @@ from node.own_face import counting_directory
 from resolver.counting.adoption import left_behind
 from resolver.counting.folder import CountingFolder, open_folder
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("count-kills")]
+pytestmark = pytest.mark.system
 
 KILLS = 5
 CLIENTS = 4

@@ -30,7 +30,7 @@ from tests.support.handle import USUAL_FLAGS, connected, record_of, resolution
 from tests.support.node_process import NodeProcess, mock_national, served
 from tests.support.world import PUMP
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("cross-nodes")]
+pytestmark = pytest.mark.system
 
 PASSWORD = "Tr7-lampe-Kran"
 PATIENCE = 60.0

@@ -22,7 +22,7 @@ from node.demo.workload import write_files
 from node.errors import NodeError
 from node.http_server import bind
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.system
 
 DATA = Path(__file__).parents[2] / "node" / "demo" / "products.csv"
 PREPARED_BAD_ROWS = 17

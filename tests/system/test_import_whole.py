@@ -26,7 +26,7 @@ from node.demo.workload import enterprises
 from node.http_server import bind
 from node.serve import node_running
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("import-whole")]
+pytestmark = pytest.mark.system
 
 HEADER = ["suffix", "name", "serial", "weight_kg", "made_on", "passed", "grade"]
 TEMPLATE: dict[str, Any] = {

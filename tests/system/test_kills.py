@@ -23,7 +23,7 @@ from node.demo.workload import SampleEnterprise, enterprises
 from node.http_server import bind
 from node.serve import node_running
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.system
 
 VICTIMS = ("worker", "postgresql", "importer")
 BAD_EVERY = 1000

@@ -22,7 +22,7 @@ from tests.system.test_demo import free_port
 
 __all__ = ["session", "upper", "world"]
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("link-proof")]
+pytestmark = pytest.mark.system
 
 PREFIXES = [f"88.101.{number}" for number in range(1, 21)]
 FLAKY = Faults(reject_share=0.05, busy_share=0.05, repeat_share=0.05, drop_share=0.05, wrong_signature_share=0.02)

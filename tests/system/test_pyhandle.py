@@ -27,8 +27,6 @@ from tests.support.administrators import Administrator, administrator
 from tests.support.certificates import rsa_key
 from tests.support.node import Node, node_of_its_own
 
-pytestmark = pytest.mark.xdist_group("pyhandle")
-
 
 @dataclass(frozen=True)
 class Place:

@@ -30,7 +30,7 @@ from node.auth import Role
 from tests.support.node import Node, running_node
 from tests.support.world import actor
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("tour")]
+pytestmark = pytest.mark.system
 
 TOUR = Path(__file__).parents[2] / "docs" / "tour.md"
 ADDRESSES = ("http://127.0.0.1:8000", "http://127.0.0.1:8001")

@@ -40,6 +40,7 @@ CHECKS = [
     response_schema_conformance,
 ]  # fmt: skip
 EXAMPLES = 2
+pytestmark = pytest.mark.system  # for minutes
 
 
 @pytest.fixture(scope="module")
