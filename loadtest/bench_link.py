@@ -11,11 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import statistics
-import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -25,9 +23,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 
-from loadtest.bench_node import Ground, costs_of, ground
+from loadtest.bench_node import Ground, costs_of, ground, registered
 from loadtest.hammer import resolve_many
-from loadtest.registrar import Tally
 
 KINDS = ("healthy", "reset", "frozen")
 WANTED_SHARE = 0.8
@@ -49,7 +46,7 @@ class Speed:
 async def bench(rounds: int, registrations: int, resolutions: int, backlog: int) -> bool:
     """Run, print, and say whether everything was as fast as it has to be."""
     async with ground() as place:
-        await _register(place, "LINKWARM", 500)
+        await registered(place, "LINKWARM", 500, _CONNECTIONS)
         speeds: defaultdict[str, list[Speed]] = defaultdict(list)
         for number in range(rounds):
             for kind in KINDS:
@@ -62,7 +59,7 @@ async def bench(rounds: int, registrations: int, resolutions: int, backlog: int)
 
 
 async def _speed(place: Ground, marker: str, registrations: int, resolutions: int) -> Speed:
-    tally = await _register(place, marker, registrations)
+    tally = await registered(place, marker, registrations, _CONNECTIONS)
     names = [
         f"{place.prefix}/{marker}-{number:09d}" for number in range(0, registrations, registrations // _SAMPLE or 1)
     ]
@@ -71,20 +68,6 @@ async def _speed(place: Ground, marker: str, registrations: int, resolutions: in
     if report.errors:
         raise SystemExit(f"registered but not resolved: {report.first_errors[:3]}")
     return Speed(tally.registered / tally.seconds, report.resolved / report.seconds)
-
-
-async def _register(place: Ground, marker: str, total: int) -> Tally:
-    address = urlsplit(place.scene.url)
-    registrar = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "loadtest.registrar", str(address.hostname), str(address.port), place.prefix,
-        "--marker", marker, "--total", str(total), "--connections", str(_CONNECTIONS),
-        env={**os.environ, "BIAOSHI_TOKEN": place.token}, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, _ = await registrar.communicate()
-    tally = Tally(**json.loads(said))
-    if tally.errors or tally.registered != total:
-        raise SystemExit(f"{tally.registered} of {total} registered: {tally.first_errors[:3]}")
-    return tally
 
 
 def _print(speeds: dict[str, list[Speed]]) -> bool:

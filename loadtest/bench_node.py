@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from loadtest.corpus import template
+from loadtest.registrar import Tally
 from node.demo.scene import NodeRunning, Scene
 from node.demo.stage import Stage
 from node.demo.story import Cast, make_enterprise_user, make_reviewer, signed_in
@@ -135,3 +139,18 @@ def free_port() -> int:
     """A port of the loopback that nobody listens on now."""
     with bind("127.0.0.1", 0) as probe:
         return int(probe.getsockname()[1])
+
+
+async def registered(place: Ground, marker: str, total: int, connections: int) -> Tally:
+    """Single registrations by a client process; exits where one was not answered as it must be."""
+    address = urlsplit(place.scene.url)
+    registrar = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "loadtest.registrar", str(address.hostname), str(address.port), place.prefix,
+        "--marker", marker, "--total", str(total), "--connections", str(connections),
+        env={**os.environ, "BIAOSHI_TOKEN": place.token}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await registrar.communicate()
+    tally = Tally(**json.loads(said))
+    if tally.errors or tally.registered != total:
+        raise SystemExit(f"{tally.registered} of {total} registered: {tally.first_errors[:3]}")
+    return tally

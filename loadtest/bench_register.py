@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import asyncpg
 
-from loadtest.bench_node import Cost, Ground, costs_of, ground
+from loadtest.bench_node import Cost, Ground, costs_of, ground, registered
 from loadtest.hammer import resolve_many
 from loadtest.registrar import Tally
 
@@ -28,7 +25,7 @@ _SAMPLE = 500
 async def bench(total: int, connections: Sequence[int]) -> None:
     """Run once for every number of connections and print the table. Exits when an answer was not as it must be."""
     async with ground() as place:
-        await _register(place, "WARM", _WARM, max(connections))
+        await registered(place, "WARM", _WARM, max(connections))
         print(
             f"{'connections':>11} {'registrations/s':>16} {'p50 ms':>8} {'p99 ms':>8}"
             f" {'worker µs':>10} {'postgresql µs':>14} {'steward µs':>11} {'client µs':>10}   (CPU per registration)"
@@ -36,7 +33,7 @@ async def bench(total: int, connections: Sequence[int]) -> None:
         for number in connections:
             marker = f"C{number}"
             async with costs_of(place.processes) as costs:
-                tally = await _register(place, marker, total, number)
+                tally = await registered(place, marker, total, number)
             _print(number, total, tally, costs)
             await _check(place, marker, total)
 
@@ -49,20 +46,6 @@ def _print(connections: int, total: int, tally: Tally, costs: Mapping[str, Cost]
         f" {tally.cpu / total * 1e6:>10.0f}",
         flush=True,
     )
-
-
-async def _register(place: Ground, marker: str, total: int, connections: int) -> Tally:
-    address = urlsplit(place.scene.url)
-    registrar = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "loadtest.registrar", str(address.hostname), str(address.port), place.prefix,
-        "--marker", marker, "--total", str(total), "--connections", str(connections),
-        env={**os.environ, "BIAOSHI_TOKEN": place.token}, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, _ = await registrar.communicate()
-    tally = Tally(**json.loads(said))
-    if tally.errors or tally.registered != total:
-        raise SystemExit(f"{tally.registered} of {total} registered: {tally.first_errors[:3]}")
-    return tally
 
 
 async def _check(place: Ground, marker: str, total: int) -> None:

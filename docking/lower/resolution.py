@@ -8,12 +8,11 @@ import aiohttp
 
 from docking.case import Case, Failed, Said, Skipped, case
 from docking.examiner import Examiner
-from docking.handle_port import PLAIN, Answer, asked_by_tcp, asked_by_udp
+from docking.handle_port import PLAIN, Answer, asked_by_tcp
+from docking.handle_service import asked_both_ways, tells_its_site
 from docking.lower.resolving import port_of, resolves
-from node.errors import NodeError
-from node.handle_data import decode_site
 from node.record import encode_values
-from resolver.handle.codes import Flag, OpCode, ResponseCode
+from resolver.handle.codes import Flag, ResponseCode
 
 _SENDS_ELSEWHERE = (
     ResponseCode.NOT_RESPONSIBLE,
@@ -29,15 +28,7 @@ _TOO_MANY = 255
     ("一个可解码的 HS_SITE", "an HS_SITE that can be decoded"),
 )
 async def site_info(examiner: Examiner) -> Said:
-    answer = await asked_by_tcp(port_of(examiner), "/", op=OpCode.GET_SITE_INFO)
-    examiner.did(f"GET_SITE_INFO → {answer.code}")
-    if answer.code != ResponseCode.SUCCESS:
-        raise Failed(f"应答码 {answer.code}", f"response code {answer.code}")
-    try:
-        site = decode_site(answer.body)
-    except NodeError as error:
-        raise Failed("HS_SITE 无法解码", f"the HS_SITE cannot be decoded: {error.detail}") from None
-    return Said(f"{len(site.servers)} 台服务器", f"{len(site.servers)} servers")
+    return await tells_its_site(port_of(examiner), examiner.did)
 
 
 @case(
@@ -140,10 +131,7 @@ async def by_http(examiner: Examiner) -> Said:
 
 
 async def _both(examiner: Examiner, name: str) -> tuple[Answer, Answer]:
-    port = port_of(examiner)
-    answers = await asked_by_tcp(port, name), await asked_by_udp(port, name)
-    examiner.did(f"RESOLVE {name} → TCP {answers[0].code}, UDP {answers[1].code}")
-    return answers
+    return await asked_both_ways(port_of(examiner), name, examiner.did)
 
 
 CASES: tuple[Case[Examiner], ...] = (

@@ -9,13 +9,14 @@ from uuid import uuid4
 
 from docking import reports
 from docking.case import Case, Failed, Said, Skipped, case
-from docking.handle_port import Address, Answer, asked_by_tcp, asked_by_udp
+from docking.handle_port import Address, asked_by_tcp
+from docking.handle_service import asked_both_ways, tells_its_site
 from docking.node_below import NodeBelow
 from docking.upper.verification import apply_for, newest, verdict_on
 from node.errors import NodeError
 from node.handle_data import Site, decode_site
 from node.record import Record
-from resolver.handle.codes import OpCode, ResponseCode
+from resolver.handle.codes import ResponseCode
 
 _SITES = ("HS_SITE", "HS_SITE.6")
 
@@ -26,15 +27,7 @@ _SITES = ("HS_SITE", "HS_SITE.6")
     ("一个可解码的 HS_SITE", "an HS_SITE that can be decoded"),
 )
 async def site_info(node: NodeBelow) -> Said:
-    answer = await asked_by_tcp(_port(node), "/", op=OpCode.GET_SITE_INFO)
-    node.did(f"GET_SITE_INFO → {answer.code}")
-    if answer.code != ResponseCode.SUCCESS:
-        raise Failed(f"应答码 {answer.code}", f"response code {answer.code}")
-    try:
-        site = decode_site(answer.body)
-    except NodeError as error:
-        raise Failed("HS_SITE 无法解码", f"the HS_SITE cannot be decoded: {error.detail}") from None
-    return Said(f"{len(site.servers)} 台服务器", f"{len(site.servers)} servers")
+    return await tells_its_site(_port(node), node.did)
 
 
 @case(
@@ -44,7 +37,7 @@ async def site_info(node: NodeBelow) -> Said:
 )
 async def unknown(node: NodeBelow) -> Said:
     name = f"0.NA/99.{secrets.randbelow(10**9)}"
-    for answer in await _asked_both_ways(node, name):
+    for answer in await asked_both_ways(_port(node), name, node.did):
         if answer.code != ResponseCode.HANDLE_NOT_FOUND:
             raise Failed(f"应答码 {answer.code}", f"response code {answer.code}")
     return Said("100", "100")
@@ -80,7 +73,7 @@ async def referred(node: NodeBelow) -> Said:
     await node.settle(node.message("route.node", reports.route(node, address, 3)))
     await _named(node, f"0.NA/{node.prefix}", address)
     below = node.prefix if node.is_enterprise else f"{node.prefix}.2001"
-    for answer in await _asked_both_ways(node, f"{below}/{secrets.token_hex(6)}"):
+    for answer in await asked_both_ways(_port(node), f"{below}/{secrets.token_hex(6)}", node.did):
         if answer.referral is None:
             raise Failed(f"应答码 {answer.code}", f"response code {answer.code}")
         values = answer.referral.values
@@ -118,13 +111,6 @@ def _port(node: NodeBelow) -> Address:
     if node.handle is None:
         raise Skipped("未给出上级的 Handle 端口", "no Handle port of the upper was named")
     return node.handle
-
-
-async def _asked_both_ways(node: NodeBelow, name: str) -> list[Answer]:
-    port = _port(node)
-    answers = [await asked_by_tcp(port, name), await asked_by_udp(port, name)]
-    node.did(f"RESOLVE {name} → TCP {answers[0].code}, UDP {answers[1].code}")
-    return answers
 
 
 async def _named(node: NodeBelow, name: str, address: str) -> None:
