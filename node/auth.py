@@ -139,6 +139,15 @@ class Action(StrEnum):
     UPLOAD_READ = "upload.read"
     UPLOAD_MAKE = "upload.make"
 
+    AUDIT_READ = "audit.read"
+    RECOUNT = "statistics.recount"
+    COUNT_CORRECT = "statistics.correct"
+    REPORT_READ = "report.read"
+    REPORT_MAKE = "report.make"
+    REPORT_SCHEDULE = "report.schedule"
+    SETTINGS_READ = "settings.read"
+    SECOND_FACTOR_EDIT = "account.second_factor"
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -266,6 +275,14 @@ MAY: dict[Action, frozenset[Role]] = {
     Action.DOCKING_EDIT: frozenset({_A}),
     Action.UPLOAD_READ: frozenset({_A, _U}),
     Action.UPLOAD_MAKE: frozenset({_A}),
+    Action.AUDIT_READ: frozenset({_A, _U}),
+    Action.RECOUNT: frozenset({_A, _U}),
+    Action.COUNT_CORRECT: frozenset({_A}),
+    Action.REPORT_READ: frozenset({_A, _R, _U, _E}),
+    Action.REPORT_MAKE: frozenset({_A, _U}),
+    Action.REPORT_SCHEDULE: frozenset({_A}),
+    Action.SETTINGS_READ: frozenset({_A, _U}),
+    Action.SECOND_FACTOR_EDIT: frozenset({_A, _R, _U, _E}),
 }
 
 

@@ -40,6 +40,7 @@ class Interface(IntEnum):
     IDHUB = 10
     DNS = 11  # counted from the day on which the node answers DNS
     RECURSIVE = 12  # resolved for clients at other nodes
+    CONSOLE = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ async def report_upward(connection: Connection, message: Message, at: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class PastAct:
+    """``account_role`` is what the account is now; ``None`` for the node itself and what came from elsewhere."""
+
     act_id: int
     at: datetime
     account_id: UUID | None
@@ -130,6 +133,7 @@ class PastAct:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     reason: str
+    account_role: str | None
 
 
 async def acts_of(
@@ -153,6 +157,7 @@ async def acts_of(
             before=json.loads(row["before"]) if row["before"] else None,
             after=json.loads(row["after"]) if row["after"] else None,
             reason=row["reason"],
+            account_role=row["account_role"],
         )
         for row in rows
     ]

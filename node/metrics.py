@@ -10,6 +10,7 @@ import os
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.samples import Sample
 
 _SNMS = ("/snms/", "/identity/", "/identityv2/", "/api/identityv2/")
 _IDHUB = ("/api/v1/doip", "/api/v1/open/", "/api/v1/single-handle/")
@@ -45,13 +46,22 @@ def family_of(path: str) -> str:
 
 def page() -> bytes:
     """All metrics in the text format: of every worker when there are several."""
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no annotation here
-        return generate_latest(registry)
-    return generate_latest(REGISTRY)
+    return generate_latest(_registry())
+
+
+def samples() -> list[Sample]:
+    """The same as values: each has a name, labels and a value."""
+    return [sample for metric in _registry().collect() for sample in metric.samples]
 
 
 def forget(pid: int, folder: str) -> None:
     """The gauges of a process that has ended are no longer true."""
     mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # the library has no annotation here
+
+
+def _registry() -> CollectorRegistry:
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no annotation here
+    return registry

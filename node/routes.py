@@ -49,12 +49,18 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, authenticated: who asks, from where (trusted proxies resolved), through which door."""
+    """One request, authenticated: who asks, from where (trusted proxies resolved), through which door.
+
+    ``parameters`` are those of the path, decoded. A page asks operations for what it shows: then ``request`` is the
+    page's own, and ``said`` are the headers that the page says to the operation.
+    """
 
     request: web.Request
     caller: Account | None
     source: str
+    parameters: Mapping[str, str]
     interface: Interface = Interface.V1
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def account(self) -> Account:
@@ -67,9 +73,13 @@ class Call:
     def actor(self) -> Actor:
         return Actor(self.account.account_id, self.interface)
 
+    def header(self, name: str) -> str:
+        """A header, "" where there is none."""
+        return self.said.get(name, self.request.headers.get(name, ""))
+
     def text(self, name: str) -> str:
         """A path parameter, decoded."""
-        return self.request.match_info[name]
+        return self.parameters[name]
 
     def uuid(self, name: str) -> UUID:
         """A path parameter that is a UUID. Raises ``InvalidPathParameter``."""
@@ -136,9 +146,13 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "transfer_id": {"type": "string", "format": "uuid"},
     "reserved_number_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
     "upload_id": {"type": "string", "format": "uuid"},
+    "report_id": {"type": "string", "format": "uuid"},
+    "report_kind": {"type": "string", "enum": ["acceptance", "operation", "masked", "statement"]},
     "suffix": {"type": "string", "minLength": 1, "maxLength": 255},
     "application_id": {"type": "string", "format": "uuid"},
     "docking_key": {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,64}$"},
+    "audit_entry": {"type": "string", "pattern": "^(act|identifier)-[1-9][0-9]{0,17}$"},
+    "recount_id": {"type": "string", "format": "uuid"},
 }
 
 

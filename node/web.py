@@ -24,11 +24,15 @@ from node import metrics, problem
 from node.auth import Account, NotAllowed, may_ever
 from node.client_address import Network, client_address
 from node.errors import Internal, Malformed, NodeError, NotFound
+from node.journal import Interface
 from node.routes import Call, NotSignedIn, Reply, Route, Upload
 
 log = structlog.get_logger("request")
 
 Authenticate = Callable[[str], Awaitable[Account]]
+"""Whose a token is."""
+Identify = Callable[[web.Request], Awaitable[Account]]
+"""Who asks, by whatever proves it."""
 
 SOURCE = web.RequestKey("source", str)
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -94,9 +98,26 @@ def make_app(
     settings = settings or WebSettings()
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.body_bytes)
     app[WEB_SETTINGS] = settings
-    for route in routes:
-        app.router.add_route(route.method, route.path, _adapter(route, authenticate, settings))
+
+    async def by_token(request: web.Request) -> Account:
+        return await authenticate(bearer_token(request))
+
+    add_operations(app.router, routes, by_token, settings)
     return app
+
+
+def add_operations(
+    router: web.UrlDispatcher,
+    routes: Iterable[Route],
+    identify: Identify,
+    settings: WebSettings,
+    *,
+    under: str = "",
+    interface: Interface = Interface.V1,
+) -> None:
+    """Answer these routes, their paths ``under`` another, to whom ``identify`` knows."""
+    for route in routes:
+        router.add_route(route.method, under + route.path, _adapter(route, identify, settings, interface))
 
 
 # Middlewares --------------------------------------------------------------------------------------
@@ -202,7 +223,7 @@ def _of_http(error: web.HTTPException) -> NodeError:
 
 
 def _adapter(
-    route: Route, authenticate: Authenticate, settings: WebSettings
+    route: Route, identify: Identify, settings: WebSettings, interface: Interface
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     body_model = route.body if isinstance(route.body, type) else None
     upload = route.body if isinstance(route.body, Upload) else None
@@ -210,10 +231,9 @@ def _adapter(
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = None
         if route.action is not None:
-            caller = await authenticate(bearer_token(request))
+            caller = await identify(request)
             signed_in(request, caller)
-            if not may_ever(caller, route.action):
-                raise NotAllowed(f"{caller.role} may not do {route.action}", action=str(route.action))
+            check_allowed(route, caller)
         inputs: dict[str, BaseModel] = {}
         if route.query is not None:
             inputs["query"] = parse_query(request, route.query)
@@ -230,10 +250,16 @@ def _adapter(
             raise UnsupportedMediaType(
                 f"send one of {', '.join(upload.media_types)}", found=request.content_type[:100]
             )
-        call = Call(request=request, caller=caller, source=request[SOURCE])
+        call = Call(request, caller, request[SOURCE], request.match_info, interface)
         return await render(request, await route.handler(call, **inputs))
 
     return handle
+
+
+def check_allowed(route: Route, caller: Account) -> None:
+    """Raises ``NotAllowed`` where no account of this role may ever."""
+    if route.action is not None and not may_ever(caller, route.action):
+        raise NotAllowed(f"{caller.role} may not do {route.action}", action=str(route.action))
 
 
 def signed_in(request: web.Request, caller: Account) -> None:
@@ -375,12 +401,13 @@ async def render(request: web.Request, reply: Reply) -> web.StreamResponse:
             answer.force_close()
         return answer
     if isinstance(reply.content, bytes):
+        written = reply.content_type.startswith("text/") or "json" in reply.content_type
         return web.Response(
             body=reply.content,
             status=reply.status,
             headers=headers,
             content_type=reply.content_type,
-            charset="utf-8",
+            charset="utf-8" if written else None,
         )
     response = web.StreamResponse(status=reply.status, headers=headers)
     response.content_type = reply.content_type

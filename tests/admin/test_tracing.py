@@ -112,9 +112,9 @@ async def test_a_network_traces_so_often_a_minute() -> None:
     (route,) = trace_routes(Tracer(resolver_of("postgres://nowhere"), None, "88.101"), limit)
     for _ in range(2):
         with pytest.raises(InvalidPrefix):
-            await route.handler(Call(None, None, "192.0.2.1"), query=TraceQuery(identifier="no prefix"))  # type: ignore[arg-type]
+            await route.handler(Call(None, None, "192.0.2.1", {}), query=TraceQuery(identifier="no prefix"))  # type: ignore[arg-type]
     with pytest.raises(TooManyRequests):
-        await route.handler(Call(None, None, "192.0.2.1"), query=TraceQuery(identifier="no prefix"))  # type: ignore[arg-type]
+        await route.handler(Call(None, None, "192.0.2.1", {}), query=TraceQuery(identifier="no prefix"))  # type: ignore[arg-type]
 
 
 # The tracer itself --------------------------------------------------------------------------------------

@@ -263,6 +263,9 @@ statistics.read ARUEP       node_statistics.read ARU
 history.read ARUEP          node.read ARU               acceptance.read ARU
 national.read ARU           docking.read ARU            docking.review R
 docking.edit A              upload.read AU              upload.make A
+audit.read AU               statistics.recount AU       report.read ARUE            report.make AU
+report.schedule A           settings.read AU            account.second_factor ARUE
+statistics.correct A
 """
 
 
