@@ -17,7 +17,6 @@ from node.errors import Malformed
 from node.identifier import Prefix
 from node.journal import Act, Actor, record_act
 from node.sealing import Seal
-from registry.accounts import passwords
 from registry.accounts.adding import NewAccount, add_account, check_name
 from registry.accounts.contact import Contact
 from registry.accounts.credentials import SQL as CREDENTIALS
@@ -154,7 +153,7 @@ class Onboarding:
 
     async def _credential(self, account_id: UUID, newcomer: Newcomer) -> Credential:
         if newcomer.password is not None:
-            passwords.check(newcomer.password, newcomer.name)
+            self._credentials.policy.check(newcomer.password, newcomer.name)
             return await self._credentials.of_password(account_id, newcomer.password)
         inner = read_digest(newcomer.password_digest or "")
         if inner is None:

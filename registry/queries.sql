@@ -190,32 +190,39 @@ SELECT pg_notify($1, $2)
 -- name: add_account
 -- Names are unique whatever their case: account_name_unique.
 INSERT INTO account (account_id, name, role, enterprise_id, password_hash, state, created_at, updated_at,
-                     password_form, verifier, personal, email_digest, mobile_digest, remarks)
-VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, $7, $8, $9, $10, $11, $12)
+                     password_form, verifier, personal, email_digest, mobile_digest, remarks, password_set_at)
+VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, $7, $8, $9, $10, $11, $12, $6)
 
 -- name: find_account
 -- One account as it stands.
 SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at,
-       password_form, verifier, personal, remarks
+       password_form, verifier, personal, remarks, password_set_at,
+       EXISTS (SELECT FROM second_factor f WHERE f.account_id = account.account_id AND f.confirmed_at IS NOT NULL) AS second_factor
 FROM account WHERE account_id = $1
 
 -- name: find_account_by_name
 -- The account that signs in.
 SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at,
-       password_form, verifier, personal, remarks
+       password_form, verifier, personal, remarks, password_set_at,
+       EXISTS (SELECT FROM second_factor f WHERE f.account_id = account.account_id AND f.confirmed_at IS NOT NULL) AS second_factor
 FROM account WHERE lower(name COLLATE "C") = lower($1::text COLLATE "C")
 
 -- name: lock_account
 -- The account for a change, or for the moment of signing in.
 SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at,
-       password_form, verifier, personal, remarks
+       password_form, verifier, personal, remarks, password_set_at,
+       EXISTS (SELECT FROM second_factor f WHERE f.account_id = account.account_id AND f.confirmed_at IS NOT NULL) AS second_factor
 FROM account WHERE account_id = $1 FOR NO KEY UPDATE
 
 -- name: list_accounts
--- By name, by keyset.
+-- By name, by keyset; of a part of the name, of a role, of an enterprise.
 SELECT account_id, name, role, enterprise_id, password_hash, state, failures, locked_until, created_at, updated_at,
-       password_form, verifier, personal, remarks
-FROM account WHERE lower(name COLLATE "C") > $1 ORDER BY lower(name COLLATE "C") LIMIT $2
+       password_form, verifier, personal, remarks, password_set_at,
+       EXISTS (SELECT FROM second_factor f WHERE f.account_id = account.account_id AND f.confirmed_at IS NOT NULL) AS second_factor
+FROM account
+WHERE lower(name COLLATE "C") > $1 AND ($3::text IS NULL OR position(lower($3 COLLATE "C") IN lower(name COLLATE "C")) > 0)
+      AND ($4::text IS NULL OR role = $4) AND ($5::uuid IS NULL OR enterprise_id = $5)
+ORDER BY lower(name COLLATE "C") LIMIT $2
 
 -- name: hold_first_administrator
 -- Two first starts at once found one administrator: the second waits here.
@@ -237,7 +244,7 @@ UPDATE account SET state = $2, failures = 0, locked_until = NULL, updated_at = $
 -- name: change_password
 -- A new password; the count of failures begins anew.
 UPDATE account SET password_hash = $2, failures = 0, locked_until = NULL, updated_at = $3, password_form = $4,
-       verifier = $5
+       verifier = $5, password_set_at = $3
 WHERE account_id = $1
 
 -- name: count_failure
@@ -257,8 +264,10 @@ INSERT INTO token (token_id, account_id, label, secret_hash, created_at, expires
 
 -- name: accounts_of_tokens
 -- Everything that authentication needs, of all requests that came meanwhile.
-SELECT t.token_id, t.secret_hash, t.expires_at, t.revoked_at, a.account_id, a.name, a.role, a.enterprise_id, a.state
-FROM token t JOIN account a ON a.account_id = t.account_id WHERE t.token_id = ANY ($1::uuid[])
+SELECT t.token_id, t.secret_hash, t.expires_at, t.revoked_at, a.account_id, a.name, a.role, a.enterprise_id, a.state,
+       s.last_seen
+FROM token t JOIN account a ON a.account_id = t.account_id LEFT JOIN console_session s ON s.token_id = t.token_id
+WHERE t.token_id = ANY ($1::uuid[])
 
 -- name: lock_token
 -- The token for its revocation.
@@ -267,8 +276,9 @@ FOR NO KEY UPDATE
 
 -- name: list_tokens
 -- An account's tokens, newest first, by keyset: the ids grow with time.
-SELECT token_id, account_id, label, created_at, expires_at, revoked_at FROM token
-WHERE account_id = $1 AND token_id < $2 ORDER BY token_id DESC LIMIT $3
+SELECT t.token_id, t.account_id, t.label, t.created_at, t.expires_at, t.revoked_at, s.source, s.user_agent, s.last_seen
+FROM token t LEFT JOIN console_session s ON s.token_id = t.token_id
+WHERE t.account_id = $1 AND t.token_id < $2 ORDER BY t.token_id DESC LIMIT $3
 
 -- name: revoke_token
 -- For ever.

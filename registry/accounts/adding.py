@@ -67,6 +67,7 @@ async def add_account(
         verifier=credential.verifier,
         personal=contact.personal,
         remarks=new.remarks,
+        password_set_at=at,
     )
     with refusing(
         account_name_unique=AccountNameTaken(f"the name {new.name} belongs to another account", name=new.name),

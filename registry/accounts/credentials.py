@@ -13,6 +13,7 @@ from uuid import UUID
 from node.sealing import Seal
 from node.sql import statements_beside
 from registry.accounts.digests import inner_digest
+from registry.accounts.password_policy import DENGBAO, PasswordPolicy
 from registry.accounts.passwords import Passwords
 
 SQL = statements_beside(__file__, "credentials.sql")
@@ -39,10 +40,13 @@ class Credential:
 class Credentials:
     """Makes credentials of one node; ``seal`` closes verifiers, ``digest_login`` says whether there are any."""
 
-    def __init__(self, hashing: Passwords, seal: Seal, *, digest_login: bool) -> None:
+    def __init__(
+        self, hashing: Passwords, seal: Seal, *, digest_login: bool, policy: PasswordPolicy = DENGBAO
+    ) -> None:
         self._hashing = hashing
         self._seal = seal
         self.digest_login = digest_login
+        self.policy = policy
 
     async def of_password(self, account_id: UUID, password: str) -> Credential:
         """Raises ``TooManySignIns``."""

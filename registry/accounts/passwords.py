@@ -1,4 +1,4 @@
-"""Passwords: the policy ``dengbao`` (等保, GB/T 22239-2019 8.1.4.1 a) and argon2id hashes.
+"""Passwords: argon2id hashes; what a password has to be like is in ``password_policy.py``.
 
 Hashing takes tens of milliseconds and 64 MiB, so it runs in a thread, two at a time; at most ``WAITING`` callers
 queue for a place and the rest are told to come back.
@@ -8,75 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from argon2 import Parameters, PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from node.errors import Malformed, TooMany
+from node.errors import TooMany
 
-LEAST_LENGTH = 12
-MOST_LENGTH = 128
 AT_ONCE = 2
 WAITING = 32
-
-# Found inside a password whatever their case: the head of every guesser's list, and words of this place.
-COMMON = (
-    "password", "passw0rd", "p@ssw0rd", "p@ssword", "administrator", "welcome", "letmein", "iloveyou", "woaini",
-    "qwerty", "asdfgh", "zxcvbn", "1qaz2wsx", "123456", "654321", "111111", "000000", "666666", "888888", "520520",
-    "abc123", "abcdef", "monkey", "dragon", "sunshine", "football", "changeme", "default", "biaoshi", "handle",
-)  # fmt: skip
-
-_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789"
-
-
-class PasswordTooWeak(Malformed):
-    title_zh = "口令强度不足"
 
 
 class TooManySignIns(TooMany):
     title_zh = "登录请求过多，请稍后再试"
-
-
-def check(password: str, account_name: str) -> None:
-    """Raises ``PasswordTooWeak`` with every fault in ``faults``."""
-    found = faults(password, account_name)
-    if found:
-        raise PasswordTooWeak("the password does not meet the policy: " + "; ".join(found), faults=found)
-
-
-def faults(password: str, account_name: str) -> list[str]:
-    """What the policy has against a password; empty when nothing."""
-    found = []
-    if not LEAST_LENGTH <= len(password) <= MOST_LENGTH:
-        found.append(f"it has {len(password)} characters, {LEAST_LENGTH} to {MOST_LENGTH} are needed")
-    classes = {_class_of(character) for character in password}
-    if len(classes) < 3:
-        found.append("it needs three of: lower-case letters, upper-case letters, digits, other characters")
-    folded = password.casefold()
-    if account_name.casefold() in folded:
-        found.append("it contains the account's name")
-    if any(word in folded for word in COMMON):
-        found.append("it contains a word or sequence that everybody tries first")
-    return found
-
-
-def _class_of(character: str) -> str:
-    if not character.isascii() or not character.isalnum():
-        return "other"
-    if character.isdigit():
-        return "digit"
-    return "lower" if character.islower() else "upper"
-
-
-def random_password(choose: Callable[[str], str] = secrets.choice) -> str:
-    """A password of 20 readable characters in five groups (about 115 bits) that meets the policy."""
-    while True:
-        password = "-".join("".join(choose(_LETTERS) for _ in range(4)) for _ in range(5))
-        if not faults(password, "admin"):
-            return password
 
 
 class Passwords:

@@ -27,7 +27,10 @@ class AccountUnknown(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account with what is kept about it; ``verifier`` and ``personal`` are sealed."""
+    """An account with what is kept about it; ``verifier`` and ``personal`` are sealed.
+
+    ``second_factor`` says whether it is asked for one.
+    """
 
     account: Account
     state: AccountState
@@ -40,6 +43,8 @@ class StoredAccount:
     verifier: bytes | None = field(default=None, repr=False)
     personal: bytes | None = field(default=None, repr=False)
     remarks: str = ""
+    password_set_at: datetime | None = None
+    second_factor: bool = False
 
     def locked(self, at: datetime) -> bool:
         return self.locked_until is not None and self.locked_until > at
@@ -86,4 +91,6 @@ def account_of_row(row: Mapping[str, Any]) -> StoredAccount:
         verifier=row["verifier"],
         personal=row["personal"],
         remarks=row["remarks"],
+        password_set_at=row["password_set_at"],
+        second_factor=row["second_factor"],
     )

@@ -12,12 +12,29 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 SECRET_BYTES = 32
 _FORM = re.compile(r"bst_([0-9a-f]{32})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class TokenState(StrEnum):
+    ACTIVE = "active"
+    IDLE = "idle"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class UsedAt:
+    """Of a session of the console: the address it was opened from, its browser, and when it was last used."""
+
+    source: str
+    user_agent: str
+    last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,17 @@ class Token:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    used_at: UsedAt | None = None
+
+    def state(self, at: datetime, idle: timedelta) -> TokenState:
+        """Whether it opens anything at that time; sessions end when unused for ``idle``."""
+        if self.revoked_at is not None:
+            return TokenState.REVOKED
+        if self.expires_at <= at:
+            return TokenState.EXPIRED
+        if self.used_at is not None and self.used_at.last_seen + idle <= at:
+            return TokenState.IDLE
+        return TokenState.ACTIVE
 
     def to_json(self) -> dict[str, Any]:
         """What history keeps of it."""

@@ -23,7 +23,7 @@ from node.errors import Conflict, Malformed, NotFound
 from node.identifier import Identifier, InvalidIdentifier, InvalidPrefix, InvalidSuffix
 from node.journal import Act, Actor, record_act
 from node.sql import statements_beside
-from registry.accounts import passwords
+from registry.accounts.password_policy import DENGBAO, PasswordPolicy
 from registry.accounts.passwords import Passwords
 from registry.accounts.stored import AccountState
 from registry.prefix_grant import PrefixGrant
@@ -90,10 +90,11 @@ class ApplicationIdentity:
 class ApplicationIdentities:
     """The use cases. Besides what they name, all raise ``NotAllowed`` and ``DatabaseAway``."""
 
-    def __init__(self, pool: Pool, clock: Clock, hashing: Passwords) -> None:
+    def __init__(self, pool: Pool, clock: Clock, hashing: Passwords, policy: PasswordPolicy = DENGBAO) -> None:
         self._pool = pool
         self._clock = clock
         self._hashing = hashing
+        self._policy = policy
 
     async def create(
         self,
@@ -114,7 +115,7 @@ class ApplicationIdentities:
         name = f"{identifier.prefix.key}.{identifier.suffix}"
         key = read_public_key(public_key) if public_key is not None else None
         if password is not None:
-            passwords.check(password, name)
+            self._policy.check(password, name)
         hashed = await self._hashing.hash(password) if password is not None else None
         at = self._clock()
         async with transaction(self._pool) as connection:

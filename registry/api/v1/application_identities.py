@@ -10,7 +10,8 @@ from pydantic import Field
 
 from node.auth import Action
 from node.routes import Call, Reply, Route
-from registry.accounts.passwords import PasswordTooWeak, TooManySignIns
+from registry.accounts.password_policy import PasswordTooWeak
+from registry.accounts.passwords import TooManySignIns
 from registry.accounts.stored import AccountState
 from registry.api.v1.fields import Body, Password, Text, View
 from registry.api.v1.mappings import OwnedQuery

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from registry.accounts.passwords import MOST_LENGTH
+from registry.accounts.password_policy import MOST_LENGTH
 
 
 class Body(BaseModel):

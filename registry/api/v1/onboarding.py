@@ -14,7 +14,8 @@ from node.routes import Call, Reply, Route
 from registry.accounts.accounts import Accounts
 from registry.accounts.adding import AccountNameInvalid, AccountNameTaken, EmailTaken, MobileTaken
 from registry.accounts.contact import Contact
-from registry.accounts.passwords import PasswordTooWeak, TooManySignIns
+from registry.accounts.password_policy import PasswordTooWeak
+from registry.accounts.passwords import TooManySignIns
 from registry.accounts.stored import AccountUnknown
 from registry.api.v1.accounts import AccountView
 from registry.api.v1.enterprises import EnterpriseFactsBody
@@ -104,7 +105,9 @@ def onboarding_routes(onboarding: Onboarding, accounts: Accounts) -> list[Route]
 
     def entered(made: Entered) -> OnboardingView:
         return OnboardingView(
-            account=AccountView.of(made.account, accounts.contact_of(made.account)),
+            account=AccountView.of(
+                made.account, accounts.contact_of(made.account), locked=accounts.is_locked(made.account)
+            ),
             enterprise_id=made.enterprise.enterprise_id,
             enterprise_number=made.enterprise.number,
             enterprise_state=made.enterprise.state,
@@ -127,7 +130,7 @@ def onboarding_routes(onboarding: Onboarding, accounts: Accounts) -> list[Route]
             made = await onboarding.enter(call.account, call.actor, newcomer, body.entry(body.enterprise))
             return Reply(entered(made), status=201)
         stored = await onboarding.admit(call.account, call.actor, newcomer)
-        view = AccountView.of(stored, accounts.contact_of(stored))
+        view = AccountView.of(stored, accounts.contact_of(stored), locked=accounts.is_locked(stored))
         nothing: dict[str, Any] = dict.fromkeys(
             ("enterprise_id", "enterprise_number", "enterprise_state", "prefix", "prefix_state")
         )

@@ -24,15 +24,18 @@ from registry.accounts.accounts import (
     AccountDisabled,
     Accounts,
     LastAdministrator,
+    NoSession,
     OldPasswordWrong,
     RoleNeedsEnterprise,
+    SessionIdle,
     TokenExpired,
     TokenNotFound,
     TokenRevoked,
     TokenUnknown,
 )
 from registry.accounts.adding import AccountNameInvalid, AccountNameTaken
-from registry.accounts.passwords import Passwords, PasswordTooWeak
+from registry.accounts.password_policy import PasswordTooWeak
+from registry.accounts.passwords import Passwords
 from registry.accounts.signing_in import SignInRefused, TokenLifeTooLong
 from registry.accounts.stored import AccountState, AccountUnknown, StoredAccount
 from registry.enterprises import EnterpriseUnknown
@@ -436,7 +439,7 @@ def test_whatever_keeps_somebody_out_is_unauthenticated_or_another_named_refusal
     refusals = [
         thing for thing in vars(accounts_module).values() if isinstance(thing, type) and issubclass(thing, NodeError)
     ]
-    outside = {TokenUnknown, TokenExpired, TokenRevoked, AccountDisabled}
+    outside = {TokenUnknown, TokenExpired, TokenRevoked, AccountDisabled, SessionIdle, NoSession}
     assert {kind for kind in refusals if issubclass(kind, Unauthenticated)} - {Unauthenticated} == outside
 
 
