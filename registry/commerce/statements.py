@@ -80,7 +80,7 @@ class Statements:
         at = self._clock()
         _check_over(month, at)
         async with transaction(self._pool) as connection:
-            known = await _found(connection, enterprise_id, month)
+            known = await statement_of(connection, enterprise_id, month)
             if known is not None:
                 return known
             await approved_enterprise(connection, enterprise_id)
@@ -106,7 +106,7 @@ class Statements:
         """As it was drawn up. Raises ``StatementUnknown``."""
         require(account, Action.STATEMENT_READ, enterprise_id)
         async with reading(self._pool) as connection:
-            found = await _found(connection, enterprise_id, month)
+            found = await statement_of(connection, enterprise_id, month)
         if found is None:
             raise StatementUnknown(f"there is no statement of {month:%Y-%m}", month=f"{month:%Y-%m}")
         return found
@@ -181,12 +181,13 @@ async def _drawn_up(
     if await connection.fetchval(SQL["add_statement"], enterprise_id, month, text, at) is not None:
         subject = f"{enterprise_id}/{month:%Y-%m}"
         await record_act(connection, actor, Act("statement.draw_up", "statement", subject, after=content), at)
-    found = await _found(connection, enterprise_id, month)
+    found = await statement_of(connection, enterprise_id, month)
     assert found is not None, "it was written just now, by us or somebody else"
     return found
 
 
-async def _found(connection: Connection, enterprise_id: UUID, month: date) -> Statement | None:
+async def statement_of(connection: Connection, enterprise_id: UUID, month: date) -> Statement | None:
+    """As it was drawn up, if it was."""
     row = await connection.fetchrow(SQL["find_statement"], enterprise_id, month)
     return None if row is None else _of_row(row)
 
