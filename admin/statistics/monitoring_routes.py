@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from admin.statistics.monitoring import KEPT_SECONDS, Monitoring
+from admin.statistics.monitoring import KEPT_SECONDS, Monitoring, PublicFigures
 from admin.statistics.questions import Span
 from admin.statistics.standing_views import SummaryView, summary_fields
 from admin.statistics.views import RowView, framed
@@ -44,23 +44,26 @@ def monitoring_routes(monitoring: Monitoring, limit: RateLimit) -> list[Route]:
         headers = {"ETag": found.tag, "Cache-Control": f"public, max-age={KEPT_SECONDS}"}
         if _has(call.request.headers.get("If-None-Match", ""), found.tag):
             return Reply(status=304, headers=headers)
-        figures = found.figures
-        days = [PublicDayView.model_validate(day) for day in figures.series]
-        view = MonitoringView(
-            **framed(figures.frame, Span(days[0].day, days[-1].day)),
-            **summary_fields(figures.summary),
-            series=days,
-            by_interface=[ShareView.model_validate(share) for share in figures.by_interface],
-            top_industries=[ShareView.model_validate(share) for share in figures.top_industries],
-            top_enterprises=[ShareView.model_validate(share) for share in figures.top_enterprises],
-        )
-        return Reply(view, headers=headers)
+        return Reply(monitoring_view(found.figures), headers=headers)
 
     return [
         Route("GET", "/v1/public/monitoring", read, action=None, tag="monitoring",
               summary="How the node fares, for everybody", summary_zh="解析监测",
               answers={200: MonitoringView, 304: None}, errors=(TooManyRequests,)),
     ]  # fmt: skip
+
+
+def monitoring_view(figures: PublicFigures) -> MonitoringView:
+    """What is answered about public figures, as operation and as page."""
+    days = [PublicDayView.model_validate(day) for day in figures.series]
+    return MonitoringView(
+        **framed(figures.frame, Span(days[0].day, days[-1].day)),
+        **summary_fields(figures.summary),
+        series=days,
+        by_interface=[ShareView.model_validate(share) for share in figures.by_interface],
+        top_industries=[ShareView.model_validate(share) for share in figures.top_industries],
+        top_enterprises=[ShareView.model_validate(share) for share in figures.top_enterprises],
+    )
 
 
 def _has(header: str, tag: str) -> bool:

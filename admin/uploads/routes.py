@@ -108,7 +108,7 @@ def upload_routes(uploads: Uploads) -> list[Route]:
         return Reply(UploadPreview.of(*await uploads.preview(call.account, query.profile, query.since, query.until)))
 
     async def made(call: Call, body: PeriodBody) -> Reply:
-        upload, new = await uploads.make(call.account, body.profile, body.since, body.until)
+        upload, new = await uploads.make(call.account, call.actor, body.profile, body.since, body.until)
         return Reply(UploadView.of(upload), status=201 if new else 200)
 
     unfit = (UploadProfileUnknown, PeriodUnfit)

@@ -25,6 +25,7 @@ from node.database import Pool, transaction
 from node.errors import Malformed, NodeError, NotFound
 from node.founding import node_id_of
 from node.identifier import Prefix
+from node.journal import Act, Actor, Interface, record_act
 from node.national.backoff import DEFAULT_PATIENCE, Backoff
 from node.packing import packed, unpacked
 from node.pause import pause
@@ -42,6 +43,7 @@ _LARGEST = 64 << 20
 _MOST_DAYS = 400
 _ERROR_CHARACTERS = 500
 _TURN_SECONDS = 30.0
+_STEWARD = Actor(None, Interface.STEWARD)
 
 Clock = Callable[[], datetime]
 
@@ -112,11 +114,11 @@ class Uploads:
         return await self.shown(profile, since, until)
 
     async def make(
-        self, account: Account, profile: str | None, since: date | None, until: date | None
+        self, account: Account, actor: Actor, profile: str | None, since: date | None, until: date | None
     ) -> tuple[Upload, bool]:
         """As ``made``, for an account."""
         require(account, Action.UPLOAD_MAKE, None)
-        return await self.made(profile, since, until)
+        return await self.made(actor, profile, since, until)
 
     async def shown(self, profile: str | None, since: date | None, until: date | None) -> tuple[Period, bytes]:
         """What would be uploaded, by default of the period that was over last; nothing is kept.
@@ -126,13 +128,15 @@ class Uploads:
         period = self._period(since, until)
         return period, await self._content(find_upload_profile(self._profiles, profile or self._profile), period)
 
-    async def made(self, profile: str | None, since: date | None, until: date | None) -> tuple[Upload, bool]:
+    async def made(
+        self, actor: Actor, profile: str | None, since: date | None, until: date | None
+    ) -> tuple[Upload, bool]:
         """An upload beside the regular ones, sent like these. Whether it is new: a period goes once.
 
         Raises ``UploadProfileUnknown``, ``PeriodUnfit``.
         """
         chosen = find_upload_profile(self._profiles, profile or self._profile)
-        return await self._make(chosen, self._period(since, until))
+        return await self._make(actor, chosen, self._period(since, until))
 
     async def get(self, account: Account, upload_id: UUID) -> Upload:
         """One, with its content and receipt. Raises ``UploadUnknown``."""
@@ -159,7 +163,7 @@ class Uploads:
         async with reading(self._pool) as connection:
             until = await connection.fetchval(SQL["uploaded_until"], profile.id)
         periods = due(self._every, self._clock(), self._hour, until)
-        return sum([(await self._make(profile, period))[1] for period in periods])
+        return sum([(await self._make(_STEWARD, profile, period))[1] for period in periods])
 
     async def send_next(self, authority: Authority) -> bool:
         """Send the oldest that waits; whether there was one. Raises ``AuthoritySilent``, ``AuthorityRefused``."""
@@ -181,13 +185,18 @@ class Uploads:
         log.info("upload_received", upload_id=str(upload_id), since=str(row["since"]), until=str(row["until"]))
         return True
 
-    async def _make(self, profile: UploadProfile, period: Period) -> tuple[Upload, bool]:
+    async def _make(self, actor: Actor, profile: UploadProfile, period: Period) -> tuple[Upload, bool]:
         content = await self._content(profile, period)
+        upload_id, digest, at = uuid4(), hashlib.sha256(content).digest(), self._clock()
         async with transaction(self._pool) as connection:
             number = await connection.fetchval(
-                SQL["add_upload"], uuid4(), profile.id, period.since, period.until, packed(content),
-                hashlib.sha256(content).digest(), self._clock(),
-            )  # fmt: skip
+                SQL["add_upload"], upload_id, profile.id, period.since, period.until, packed(content), digest, at
+            )
+            if number is not None:
+                after = {"profile": profile.id, "since": period.since, "until": period.until, "sha256": digest.hex()}
+                await record_act(
+                    connection, actor, Act(Action.UPLOAD_MAKE, "upload", str(upload_id), after=after), at
+                )
             row = await connection.fetchrow(SQL["upload_of_period"], profile.id, period.since, period.until)
         return Upload(**row), number is not None
 

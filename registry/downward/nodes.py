@@ -24,7 +24,7 @@ from node.sql import statements_beside
 from node.upper.applications import reject_application
 from node.upper.instructions import issue_instruction
 from node.upper.keys import revoke_key
-from node.upper.management import list_applications, list_instructions, list_keys, list_nodes
+from node.upper.management import list_applications, list_instructions, list_keys, list_nodes, list_streams
 from registry.downward.access import application_named, grant
 from registry.store import reading
 
@@ -94,6 +94,15 @@ class NodesBelow:
         require(account, Action.DOCKING_READ, None)
         async with reading(self._pool) as connection:
             return list(await list_nodes(connection, after=after, limit=limit))
+
+    async def streams(
+        self, account: Account, *, prefix: Prefix | None = None, after: str = "", limit: int = 50
+    ) -> list[Row]:
+        """How far what the nodes report has come; after a cursor."""
+        require(account, Action.DOCKING_READ, None)
+        async with reading(self._pool) as connection:
+            delegated = prefix.key if prefix else ""
+            return list(await list_streams(connection, after=after, limit=limit, delegated_prefix=delegated))
 
     async def keys(self, account: Account, *, after: str = "", limit: int = 50) -> list[Row]:
         """Key pairs without their secrets; after a cursor."""

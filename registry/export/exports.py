@@ -14,9 +14,10 @@ from datetime import datetime
 from uuid import UUID
 
 from node.auth import Account, Action
-from node.database import Connection, Pool
+from node.database import Connection, Pool, transaction
 from node.errors import Unavailable
 from node.identifier import Prefix
+from node.journal import Actor, record_act
 from node.sql import statements_beside
 from registry.export.pages import Opened, Selection
 from registry.export.row import template_marks
@@ -111,6 +112,11 @@ class Exports:
         if template_id is not None and template_id not in opened.shapes:
             raise TemplateUnknown(f"there is no template {template_id}", template=template_id)
         return opened
+
+    async def record(self, actor: Actor, opened: Opened) -> None:
+        """Whoever takes rows away leaves that in the history of their prefix."""
+        async with transaction(self._pool) as connection:
+            await record_act(connection, actor, opened.act, self._clock())
 
     async def owner(self, account: Account, prefix: Prefix) -> UUID:
         """Whose identifiers and files an export of the prefix takes."""

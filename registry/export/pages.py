@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from node.auth import Action
 from node.database import Connection, Pool
 from node.errors import Malformed
 from node.identifier import Prefix
+from node.journal import Act
 from node.sql import statements_beside
 from registry.export.row import Shape, shapes_of, values_of
 from registry.prefix_grant import PrefixGrant
@@ -97,6 +99,16 @@ class Opened:
     @property
     def prefix(self) -> str:
         return self._grant.prefix.key
+
+    @property
+    def act(self) -> Act:
+        """That somebody takes the rows away."""
+        selection = self._selection
+        after = {
+            "prefix": self.prefix, "template_id": selection.template_id, "filtered": not selection.by_template_only,
+            "since": selection.since, "until": selection.until,
+        }  # fmt: skip
+        return Act(Action.IDENTIFIER_EXPORT, "prefix", str(self._grant.prefix_id), after=after)
 
     async def learn_templates(self, connection: Connection) -> None:
         """Read every template that rows may have."""

@@ -40,10 +40,11 @@ async def seal_old_contacts(pool: Pool, seal: Seal) -> int:
 
 def masked_act(act: PastAct) -> PastAct:
     """The act with the contact of older nodes masked, as it may be shown."""
-    return replace(act, before=_masked(act.before), after=_masked(act.after))
+    return replace(act, before=masked_content(act.before), after=masked_content(act.after))
 
 
-def _masked(content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def masked_content(content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What an act says of a thing before or after it, likewise."""
     if content is None:
         return None
     return {name: _MASKS[name](value) if name in _MASKS else value for name, value in content.items()}

@@ -28,7 +28,7 @@ from node.web import WebSettings, make_app
 from registry.enterprises import Enterprise
 from tests.support.docking import until
 from tests.support.figures import EARLIER, TODAY, YESTERDAY, asked, book, founded
-from tests.support.office import NODE_PREFIX, Office
+from tests.support.office import NODE_PREFIX, Office, acting
 
 KEYS = KeyPair("city-1", "a secret of the city's")
 SEAL = Seal(bytes(32))
@@ -137,8 +137,13 @@ async def test_an_industry_that_few_enterprises_share_goes_without_numbers(scene
 async def test_a_period_goes_once_and_its_receipt_is_kept(scene: Scene) -> None:
     assert await scene.uploads.make_due() == 1
     assert await scene.uploads.make_due() == 0
-    upload, new = await scene.uploads.make(scene.administrator, "city", YESTERDAY, TODAY)
+    account = scene.administrator
+    upload, new = await scene.uploads.make(account, acting(account), "city", YESTERDAY, TODAY)
     assert not new
+    acts = await scene.office.pool.fetch(
+        "SELECT subject_id, account_id FROM act_history WHERE action = 'upload.make'"
+    )
+    assert [tuple(act) for act in acts] == [(str(upload.upload_id), None)]
     city = City()
     async with city.open() as authority:
         assert await scene.uploads.send_next(authority)

@@ -51,7 +51,8 @@ def test_an_old_act_is_shown_masked() -> None:
         "contact_phone": "13800000000",
         "contact_email": "a@b.cn",
     }
-    act = PastAct(1, datetime(2026, 3, 2, tzinfo=UTC), None, Interface.V1, "enterprise.create", None, facts, "")
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    act = PastAct(1, at, None, Interface.V1, "enterprise.create", None, facts, "", None)
     shown = masked_act(act)
     assert shown.before is None
     assert shown.after == {

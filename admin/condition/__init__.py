@@ -1,0 +1,1 @@
+"""How the node is: what waits for somebody, what went wrong, what its processes measured."""
