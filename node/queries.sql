@@ -15,10 +15,12 @@ INSERT INTO outbox (message_id, stream, kind, body, created_at) VALUES ($1, $2, 
 
 -- name: acts_of_subject
 -- The history of one enterprise, prefix, template or account, newest first, by keyset.
-SELECT act_id, at, account_id, interface, action, subject_kind, subject_id, before, after, reason
-FROM act_history
-WHERE subject_kind = $1 AND subject_id = $2 AND act_id < $3
-ORDER BY act_id DESC LIMIT $4
+SELECT h.act_id, h.at, h.account_id, a.role AS account_role, h.interface, h.action, h.subject_kind, h.subject_id,
+       h.before, h.after, h.reason
+FROM act_history h
+LEFT JOIN account a ON a.account_id = h.account_id
+WHERE h.subject_kind = $1 AND h.subject_id = $2 AND h.act_id < $3
+ORDER BY h.act_id DESC LIMIT $4
 
 -- name: node_state
 -- Who this node is and whether it is a laboratory.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from node.errors import Malformed
@@ -93,6 +94,28 @@ def industries() -> dict[str, Industry]:
         for row in _rows("industries.csv")
     )
     return {industry.code: industry for industry in found}
+
+
+def division_name(code: str) -> str:
+    """A division with those above it: ``浙江省 宁波市 鄞州区``; empty where the tables do not list it."""
+    if code not in divisions():
+        return ""
+    above = dict.fromkeys((code[:2] + "0000", code[:4] + "00", code))
+    return " ".join(divisions()[one].name for one in above if one in divisions())
+
+
+def find_divisions(text: str, limit: int) -> list[tuple[str, str]]:
+    """Codes and whole names of divisions whose code begins so, or whose name has it, in the order of the codes."""
+    wanted = text.replace(" ", "")
+    named = ((code, division_name(code)) for code in divisions())
+    found = ((code, name) for code, name in named if code.startswith(wanted) or wanted in name.replace(" ", ""))
+    return list(islice(found, limit))
+
+
+def find_industries(text: str, limit: int) -> list[tuple[str, str]]:
+    """Codes and names of industries whose code begins so, or whose name has it, in the order of the tables."""
+    found = ((one.code, one.name) for one in industries().values() if one.code.startswith(text) or text in one.name)
+    return list(islice(found, limit))
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -41,6 +41,7 @@ from registry.batches.store import (
     opened,
     unknown,
 )
+from registry.batches.table_head import TableHead, table_head
 from registry.batches.work import Bench, Stopped, TooManyBatches, Workshop, work_through
 from registry.coding.rules import coding_rule_by_name
 from registry.export.restore import restorable_templates
@@ -48,6 +49,7 @@ from registry.mappings.mapping import Mapping
 from registry.mappings.stored import mapping_by_name
 from registry.prefix_grant import PrefixGrant
 from registry.rejection import Rejection
+from registry.rows.form import Form
 from registry.store import reading
 from registry.templates.stored import StoredTemplate, template_by_id, usable_template
 
@@ -135,6 +137,11 @@ class Batches:
                 confirmation = Confirmation.of_body(body.digest(), bench.clock())
                 preview.confirmation = confirmation.written(grant, account, request.to_json())
             return preview
+
+    async def head(self, form: Form, blocks: AsyncIterator[bytes], *, rows: int, partial: bool) -> TableHead:
+        """Columns and first rows of a body. Raises as ``table_head`` does, and ``TooManyBatches``."""
+        async with self._workshop.place() as limits:
+            return await table_head(form, blocks, rows=rows, limits=limits, partial=partial)
 
     async def get(self, account: Account, batch_id: UUID) -> Batch:
         """One batch. Raises ``BatchUnknown``, also for another enterprise's."""

@@ -63,16 +63,22 @@ class Workshop:
     @asynccontextmanager
     async def bench(self, account: Account, action: Action, prefix: Prefix) -> AsyncIterator[Bench]:
         """A place to work on one batch. Raises ``TooManyBatches``, ``DatabaseAway``."""
-        if self._slots.locked():
-            raise TooManyBatches("this worker is busy with other batches; send it again")
 
         async def grant(connection: Connection) -> PrefixGrant:
             return await writable_prefix(connection, account, action, prefix)
 
-        async with self._slots:
+        async with self.place() as limits:
             with database_errors():
                 async with self.pool.acquire(timeout=5) as connection:
-                    yield Bench(connection, grant, self.clock, self.chunk_rows, self._limits)
+                    yield Bench(connection, grant, self.clock, self.chunk_rows, limits)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[Limits]:
+        """A place to read one body, and what that may cost. Raises ``TooManyBatches``."""
+        if self._slots.locked():
+            raise TooManyBatches("this worker is busy with other batches; send it again")
+        async with self._slots:
+            yield self._limits
 
 
 async def work_through(

@@ -190,16 +190,21 @@ class Reviews:
         kind: SubjectKind | None = None,
         enterprise_id: UUID | None = None,
         mine: bool = False,
+        free: bool = False,
         after: UUID | None = None,
         limit: int = 50,
     ) -> list[Review]:
-        """In the order of opening, after an id: without a state those that are open; ``mine`` are those claimed."""
+        """In the order of opening, after an id: without a state those that are open; ``mine`` are those claimed.
+
+        ``free`` are those that the caller may approve: nobody else claimed them, nor was it who approved first.
+        """
         require(account, Action.REVIEW_READ, None)
-        claimant = account.account_id if mine else None
+        claimant, decider = account.account_id if mine else None, account.account_id if free else None
         async with reading(self._pool) as connection:
             rows = await connection.fetch(
-                _SQL["list_reviews"], after or _FIRST, state, kind, enterprise_id, claimant, self._clock(), limit
-            )
+                _SQL["list_reviews"], after or _FIRST, state, kind, enterprise_id, claimant, self._clock(), limit,
+                decider,
+            )  # fmt: skip
         return [review_of(row) for row in rows]
 
     async def _ask(self, verifier: Verifier, subject: IdentitySubject) -> CheckResult:

@@ -1,12 +1,17 @@
 -- The queue of reviews, as reviewers see it.
 
 -- name: list_reviews
--- By keyset in the order of opening: one state or all that is open, of one kind, one enterprise, one claimant.
+-- By keyset in the order of opening: one state or all that is open, of one kind, one enterprise, one claimant; or what
+-- a reviewer ($8) may approve: reserved for nobody else, and not approved by the same person already.
 SELECT r.review_id, r.subject_kind, r.subject_id, r.enterprise_id, e.name AS enterprise_name,
        p.prefix, r.occasion, r.state, r.claimed_by, r.claimed_until,
-       r.first_approval_by, r.first_approval_at, r.outcome, r.reasons, r.decided_by, r.opened_at, r.decided_at
+       r.first_approval_by, r.first_approval_at, r.outcome, r.reasons, r.decided_by, r.opened_at, r.decided_at,
+       claimant.name AS claimed_by_name, approver.name AS first_approval_by_name, decider.name AS decided_by_name
 FROM review r
 JOIN enterprise e ON e.enterprise_id = r.enterprise_id
+LEFT JOIN account claimant ON claimant.account_id = r.claimed_by
+LEFT JOIN account approver ON approver.account_id = r.first_approval_by
+LEFT JOIN account decider ON decider.account_id = r.decided_by
 LEFT JOIN prefix_transfer t ON t.prefix_transfer_id = CASE WHEN r.subject_kind = 'transfer' THEN r.subject_id::uuid END
 LEFT JOIN prefix p ON p.prefix_id
     = CASE WHEN r.subject_kind IN ('prefix', 'hosting') THEN r.subject_id::integer ELSE t.prefix_id END
@@ -15,6 +20,9 @@ WHERE r.review_id > $1
       AND ($3::text IS NULL OR r.subject_kind = $3)
       AND ($4::uuid IS NULL OR r.enterprise_id = $4)
       AND ($5::uuid IS NULL OR (r.claimed_by = $5 AND r.claimed_until > $6))
+      AND ($8::uuid IS NULL
+           OR ((r.claimed_by IS NULL OR r.claimed_by = $8 OR r.claimed_until <= $6)
+               AND r.first_approval_by IS DISTINCT FROM $8))
 ORDER BY r.review_id
 LIMIT $7
 
@@ -22,9 +30,13 @@ LIMIT $7
 -- One review, in whatever state.
 SELECT r.review_id, r.subject_kind, r.subject_id, r.enterprise_id, e.name AS enterprise_name,
        p.prefix, r.occasion, r.state, r.claimed_by, r.claimed_until,
-       r.first_approval_by, r.first_approval_at, r.outcome, r.reasons, r.decided_by, r.opened_at, r.decided_at
+       r.first_approval_by, r.first_approval_at, r.outcome, r.reasons, r.decided_by, r.opened_at, r.decided_at,
+       claimant.name AS claimed_by_name, approver.name AS first_approval_by_name, decider.name AS decided_by_name
 FROM review r
 JOIN enterprise e ON e.enterprise_id = r.enterprise_id
+LEFT JOIN account claimant ON claimant.account_id = r.claimed_by
+LEFT JOIN account approver ON approver.account_id = r.first_approval_by
+LEFT JOIN account decider ON decider.account_id = r.decided_by
 LEFT JOIN prefix_transfer t ON t.prefix_transfer_id = CASE WHEN r.subject_kind = 'transfer' THEN r.subject_id::uuid END
 LEFT JOIN prefix p ON p.prefix_id
     = CASE WHEN r.subject_kind IN ('prefix', 'hosting') THEN r.subject_id::integer ELSE t.prefix_id END

@@ -18,7 +18,8 @@ from registry.reviews.verifiers import Finding, Outcome
 class Review:
     """One review; ``prefix`` is that of an application, its hosting or its transfer.
 
-    ``claimed_by`` counts until ``claimed_until`` only. ``outcome`` is the verb of the decision, or ``withdrawn``.
+    ``claimed_by`` counts until ``claimed_until`` only; names are those of the accounts. ``outcome`` is the verb of
+    the decision, or ``withdrawn``.
     """
 
     review_id: UUID
@@ -38,6 +39,9 @@ class Review:
     decided_by: UUID | None
     opened_at: datetime
     decided_at: datetime | None
+    claimed_by_name: str | None
+    first_approval_by_name: str | None
+    decided_by_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,9 @@ def review_of(row: Mapping[str, Any]) -> Review:
         decided_by=row["decided_by"],
         opened_at=row["opened_at"],
         decided_at=row["decided_at"],
+        claimed_by_name=row["claimed_by_name"],
+        first_approval_by_name=row["first_approval_by_name"],
+        decided_by_name=row["decided_by_name"],
     )
 
 

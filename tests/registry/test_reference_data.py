@@ -21,6 +21,22 @@ def test_industries_are_found_by_their_code_and_categories_by_their_letter() -> 
     assert len(reference_data.industries()) == 20 + 97 + 473 + 1381
 
 
+def test_a_division_is_found_by_the_beginning_of_its_code_and_by_any_part_of_its_name() -> None:
+    found = reference_data.find_divisions("3302", 50)
+    assert ("330212", "浙江省 宁波市 鄞州区") in found
+    assert all(code.startswith("3302") for code, _ in found)
+    assert reference_data.find_divisions("宁波市鄞州", 5) == [("330212", "浙江省 宁波市 鄞州区")]
+    assert reference_data.find_divisions("442000", 5) == [("442000", "广东省 中山市")]
+    assert reference_data.find_divisions("没有这个地方", 5) == []
+    assert len(reference_data.find_divisions("市", 7)) == 7
+
+
+def test_an_industry_is_found_by_the_beginning_of_its_code_and_by_any_part_of_its_name() -> None:
+    assert ("3441", "泵及真空设备制造") in reference_data.find_industries("344", 10)
+    assert ("3441", "泵及真空设备制造") in reference_data.find_industries("真空设备", 10)
+    assert reference_data.find_industries("C", 10)[0] == ("C", "制造业")
+
+
 def test_a_known_code_gives_no_caution() -> None:
     assert reference_data.check_division("110105") == []
     assert reference_data.check_industry("C") == []

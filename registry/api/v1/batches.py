@@ -91,6 +91,7 @@ class RejectionsQuery(BaseModel):
         Literal["input", "ndjson", "csv"],
         Field(description="input: the rows as they were sent, the reasons in further columns; else one fault a line"),
     ] = "ndjson"
+    limit: Annotated[int | None, Field(ge=1, le=_PAGE, description="only so many of the first faults")] = None
 
 
 def batch_routes(batches: Batches, *, most_bytes: int, patience: float) -> list[Route]:
@@ -123,7 +124,7 @@ def batch_routes(batches: Batches, *, most_bytes: int, patience: float) -> list[
 
     async def rejections(call: Call, query: RejectionsQuery) -> Reply:
         batch = await batches.get(call.account, call.uuid("batch_id"))
-        pages = _pages(batches, call.account, batch.batch_id)
+        pages = _pages(batches, call.account, batch.batch_id, query.limit)
         form = Format(batch.request.get("format", Format.NDJSON))
         blocks = {
             "input": lambda: rejected_rows(form, batch.header or {}, pages),
@@ -158,7 +159,7 @@ def batch_routes(batches: Batches, *, most_bytes: int, patience: float) -> list[
 
 def idempotency_key(call: Call) -> str:
     """The header. Raises ``IdempotencyKeyMissing``."""
-    key = call.request.headers.get("Idempotency-Key", "")
+    key = call.header("Idempotency-Key")
     if len(key) not in _KEY_LENGTHS or not key.isprintable() or not key.strip():
         raise IdempotencyKeyMissing("send an Idempotency-Key of 1 to 255 visible characters", field="Idempotency-Key")
     return key
@@ -198,15 +199,19 @@ def _mapping(text: str) -> Mapping:
     return Mapping.parse(pairs)
 
 
-async def _pages(batches: Batches, account: Account, batch_id: UUID) -> AsyncIterator[list[Rejection]]:
-    """All faults; each has its row, also where another fault of the row came before."""
+async def _pages(
+    batches: Batches, account: Account, batch_id: UUID, most: int | None
+) -> AsyncIterator[list[Rejection]]:
+    """All faults, or the first; each has its row, also where another fault of the row came before."""
     after, row = (0, 0, 0), b""
-    while found := await batches.rejections(account, batch_id, after=after, limit=_PAGE):
+    while found := await batches.rejections(account, batch_id, after=after, limit=most or _PAGE):
         page = []
         for (_, _, number), one in found:
             row = one.row if number == 1 else row
             page.append(one if number == 1 else Rejection(*_facts(one), row, one.sheet))
         yield page
+        if most is not None:
+            return
         after = found[-1][0]
 
 

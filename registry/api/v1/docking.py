@@ -75,7 +75,8 @@ class DockingApplicationList(View):
 
 
 class DockedNodeView(View):
-    """``backlog``, ``version`` and ``state`` are those of the newest heartbeat."""
+    """``backlog``, ``version`` and ``state`` are those of the newest heartbeat. ``lag_seconds`` is how long the
+    newest message took from its making to its arrival at ``message_at``."""
 
     node_id: UUID
     prefix: str
@@ -86,6 +87,8 @@ class DockedNodeView(View):
     state: str | None
     version: str | None
     backlog: int | None
+    message_at: datetime | None
+    lag_seconds: float | None
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -101,11 +104,28 @@ class DockedNodeView(View):
             state=beat.get("state"),
             version=beat.get("version"),
             backlog=beat.get("backlog"),
+            message_at=row["message_at"],
+            lag_seconds=row["lag_seconds"],
         )
 
 
 class DockedNodeList(View):
     items: list[DockedNodeView]
+    next_cursor: str | None
+
+
+class DockedStreamView(View):
+    """How far one stream of a node has come; ``disordered``: messages that came before an earlier one."""
+
+    node_id: UUID
+    stream: str
+    last_sequence: int
+    messages: int
+    disordered: int
+
+
+class DockedStreamList(View):
+    items: list[DockedStreamView]
     next_cursor: str | None
 
 
@@ -151,7 +171,7 @@ class InstructionBody(Body):
     body: Annotated[dict[str, Any], Field(max_length=20)] = Field(default_factory=dict)
 
 
-class InstructionQuery(Page):
+class BelowQuery(Page):
     prefix: Annotated[str | None, Field(None, max_length=64)]
 
 
@@ -227,6 +247,14 @@ def docking_routes(below: NodesBelow) -> list[Route]:
         shown, cursor = cut(rows, query.limit, _cursor)
         return Reply(DockedNodeList(items=[DockedNodeView.of(row) for row in shown], next_cursor=cursor))
 
+    async def streams(call: Call, query: BelowQuery) -> Reply:
+        prefix = Prefix.parse(query.prefix) if query.prefix else None
+        rows = await below.streams(call.account, prefix=prefix, after=_after(query), limit=query.limit + 1)
+        shown, cursor = cut(rows, query.limit, _cursor)
+        names = DockedStreamView.model_fields
+        items = [DockedStreamView(**{name: row[name] for name in names}) for row in shown]
+        return Reply(DockedStreamList(items=items, next_cursor=cursor))
+
     async def keys(call: Call, query: Page) -> Reply:
         rows = await below.keys(call.account, after=_after(query), limit=query.limit + 1)
         shown, cursor = cut(rows, query.limit, _cursor)
@@ -236,7 +264,7 @@ def docking_routes(below: NodesBelow) -> list[Route]:
         await below.revoke(call.account, call.actor, call.text("docking_key"))
         return Reply(status=204)
 
-    async def instructions(call: Call, query: InstructionQuery) -> Reply:
+    async def instructions(call: Call, query: BelowQuery) -> Reply:
         prefix = Prefix.parse(query.prefix) if query.prefix else None
         rows = await below.instructions(call.account, prefix=prefix, after=_after(query), limit=query.limit + 1)
         shown, cursor = cut(rows, query.limit, _cursor)
@@ -264,6 +292,9 @@ def docking_routes(below: NodesBelow) -> list[Route]:
         Route("GET", "/v1/docking/nodes", nodes, action=Action.DOCKING_READ, tag=_TAG,
               summary="List enterprise nodes that have docked", summary_zh="已接入的企业节点列表",
               query=Page, answers={200: DockedNodeList}, errors=cursors),
+        Route("GET", "/v1/docking/streams", streams, action=Action.DOCKING_READ, tag=_TAG,
+              summary="How far the streams of enterprise nodes have come", summary_zh="企业节点上报流",
+              query=BelowQuery, answers={200: DockedStreamList}, errors=(*cursors, InvalidPrefix)),
         Route("GET", "/v1/docking/keys", keys, action=Action.DOCKING_READ, tag=_TAG,
               summary="List key pairs of enterprise nodes, without secrets", summary_zh="企业节点密钥对列表",
               query=Page, answers={200: DockingKeyList}, errors=cursors),
@@ -272,7 +303,7 @@ def docking_routes(below: NodesBelow) -> list[Route]:
               answers={204: None}, errors=(KeyUnknown,)),
         Route("GET", "/v1/docking/instructions", instructions, action=Action.DOCKING_READ, tag=_TAG,
               summary="List instructions to enterprise nodes and their answers", summary_zh="下达企业节点的指令列表",
-              query=InstructionQuery, answers={200: DockedInstructionList}, errors=(*cursors, InvalidPrefix)),
+              query=BelowQuery, answers={200: DockedInstructionList}, errors=(*cursors, InvalidPrefix)),
         Route("POST", "/v1/docking/instructions", instruct, action=Action.DOCKING_EDIT, tag=_TAG,
               summary="Ask an enterprise node something, or to replace its key pair", summary_zh="向企业节点下达指令",
               body=InstructionBody, answers={201: DockedInstructionView},

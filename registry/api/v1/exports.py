@@ -175,6 +175,7 @@ def export_routes(exports: Exports, files: Files, *, xlsx_characters: int) -> li
         if query.template_id is None and query.format is not RowsFormat.NDJSON:
             raise TemplateOfTableMissing(f"{query.format} is a table of one template: name it", field="template_id")
         opened = await exports.open(call.account, query.selection())
+        await exports.record(call.actor, opened)
         name = f'attachment; filename="{opened.prefix}.{query.format}"'
         headers = {"Content-Disposition": name}
         if query.format is RowsFormat.XLSX:

@@ -13,11 +13,12 @@ from registry.api.v1.paging import cut
 
 
 class ActView(View):
-    """One act; ``account_id`` is null when the node itself acted."""
+    """One act; ``account_id`` is null when the node itself acted, ``account_role`` is the role of the account now."""
 
     act_id: int
     at: datetime
     account_id: UUID | None
+    account_role: str | None
     interface: str
     action: str
     before: dict[str, Any] | None
@@ -40,6 +41,7 @@ class HistoryView(View):
                 act_id=act.act_id,
                 at=act.at,
                 account_id=act.account_id,
+                account_role=act.account_role,
                 interface=act.interface.name.lower(),
                 action=act.action,
                 before=dict(act.before) if act.before is not None else None,

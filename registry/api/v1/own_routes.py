@@ -12,7 +12,7 @@ _OWN = frozenset(
     {
         "tokens", "accounts", "templates", "template-categories", "mappings", "coding-rules", "identifiers",
         "references", "application-identities", "identity-groups", "data-grants", "notifications", "files",
-        "batches", "exports", "statistics", "monitoring", "national",
+        "batches", "exports", "labels", "statistics", "monitoring", "national",
     }
 )  # fmt: skip
 # The enterprise and its prefix are decided above: here they are looked at.

@@ -50,12 +50,16 @@ class DecisionBody(Body):
 
 
 class ReviewQuery(Page):
-    """Without ``state`` what is still open; ``mine`` leaves what the caller has claimed."""
+    """Without ``state`` what is still open; ``mine`` leaves what the caller has claimed.
+
+    ``free`` leaves what the caller may approve: nobody else claimed it, nor was it the caller who approved first.
+    """
 
     state: ReviewState | None = None
     kind: SubjectKind | None = None
     enterprise_id: UUID | None = None
     mine: bool = False
+    free: bool = False
 
 
 class ReasonView(View):
@@ -76,12 +80,15 @@ class ReviewView(View):
     occasion: Occasion
     state: ReviewState
     claimed_by: UUID | None
+    claimed_by_name: str | None
     claimed_until: datetime | None
     first_approval_by: UUID | None
+    first_approval_by_name: str | None
     first_approval_at: datetime | None
     outcome: str | None
     reasons: list[ReasonView]
     decided_by: UUID | None
+    decided_by_name: str | None
     opened_at: datetime
     decided_at: datetime | None
 
@@ -148,6 +155,7 @@ def review_routes(reviews: Reviews) -> list[Route]:
             kind=query.kind,
             enterprise_id=query.enterprise_id,
             mine=query.mine,
+            free=query.free,
             after=uuid_cursor(query.cursor),
             limit=query.limit + 1,
         )
@@ -225,12 +233,15 @@ def _members(review: Review) -> dict[str, Any]:
         "occasion": review.occasion,
         "state": review.state,
         "claimed_by": review.claimed_by,
+        "claimed_by_name": review.claimed_by_name,
         "claimed_until": review.claimed_until,
         "first_approval_by": review.first_approval_by,
+        "first_approval_by_name": review.first_approval_by_name,
         "first_approval_at": review.first_approval_at,
         "outcome": review.outcome,
         "reasons": [ReasonView(text=one.text, field=one.field, code=one.code) for one in review.reasons],
         "decided_by": review.decided_by,
+        "decided_by_name": review.decided_by_name,
         "opened_at": review.opened_at,
         "decided_at": review.decided_at,
     }

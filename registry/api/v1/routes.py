@@ -18,6 +18,7 @@ from registry.api.v1.application_identities import application_identity_routes
 from registry.api.v1.attachments import attachment_routes
 from registry.api.v1.batch_control import batch_control_routes
 from registry.api.v1.batches import batch_routes
+from registry.api.v1.codes import code_routes
 from registry.api.v1.coding_rules import coding_rule_routes
 from registry.api.v1.complaints import complaint_routes
 from registry.api.v1.data_grants import data_grant_routes
@@ -45,9 +46,11 @@ from registry.api.v1.quotas import quota_routes
 from registry.api.v1.references import reference_routes
 from registry.api.v1.reviews import review_routes
 from registry.api.v1.search import search_routes
+from registry.api.v1.second_factor import second_factor_routes
 from registry.api.v1.service_requests import service_request_routes
 from registry.api.v1.statements import statement_routes
 from registry.api.v1.suffixes import suffix_routes
+from registry.api.v1.table_heads import table_head_routes
 from registry.api.v1.template_categories import template_category_routes
 from registry.api.v1.template_grants import template_grant_routes
 from registry.api.v1.templates import template_routes
@@ -158,6 +161,7 @@ def all_routes(cases: UseCases) -> list[Route]:
     """Every operation of the node's own interface."""
     return [
         *account_routes(cases.accounts),
+        *second_factor_routes(cases.accounts),
         *access_key_routes(cases.access_keys),
         *onboarding_routes(cases.onboarding, cases.accounts),
         *enterprise_routes(cases.enterprises),
@@ -182,6 +186,7 @@ def all_routes(cases: UseCases) -> list[Route]:
         *template_category_routes(cases.template_categories),
         *search_routes(cases.search),
         *reference_routes(cases.references),
+        *code_routes(),
         *application_identity_routes(cases.application_identities),
         *identity_group_routes(cases.identity_groups),
         *data_grant_routes(cases.scopes, cases.data_grants),
@@ -197,6 +202,7 @@ def all_routes(cases: UseCases) -> list[Route]:
         *rdap_routes(cases.filing, cases.filing_limit),
         *attachment_routes(cases.attachments, patience=cases.batch_seconds),
         *batch_routes(cases.batches, most_bytes=cases.batch_bytes, patience=cases.batch_seconds),
+        *table_head_routes(cases.batches, most_bytes=cases.batch_bytes, patience=cases.batch_seconds),
         *batch_control_routes(cases.batches, cases.query_batches, cases.batch_progress),
         *export_routes(cases.exports, cases.files, xlsx_characters=cases.xlsx_characters),
     ]

@@ -118,6 +118,8 @@ async def test_a_claimed_review_is_decided_by_its_claimant_only_until_the_claim_
     assert claimed.claimed_by == desk.first.account_id
     assert await desk.reviews.list(desk.first, mine=True) == [claimed]
     assert await desk.reviews.list(desk.second, mine=True) == []
+    assert await desk.reviews.list(desk.first, free=True) == [claimed]
+    assert await desk.reviews.list(desk.second, free=True) == []
     async with office.nothing_left():
         with pytest.raises(ReviewClaimedByOther):
             await desk.reviews.claim(desk.second, acting(desk.second), review.review_id)
@@ -132,6 +134,7 @@ async def test_a_claimed_review_is_decided_by_its_claimant_only_until_the_claim_
         await desk.decide(desk.second, review, Verb.APPROVE)
     office.clock.turn(minutes=2)
     assert await desk.reviews.list(desk.first, mine=True) == []
+    assert len(await desk.reviews.list(desk.second, free=True)) == 1
     await desk.decide(desk.second, review, Verb.APPROVE)
     assert await state_of(desk, made.enterprise_id) is EnterpriseState.APPROVED
 
@@ -174,6 +177,8 @@ async def test_with_four_eyes_two_people_have_to_approve(office: Office) -> None
         seconding = await desk.decide(desk.first, review, Verb.APPROVE)
     assert (seconding.state, seconding.first_approval_by) == ("seconding", desk.first.account_id)
     assert seconding.claimed_by is None
+    assert await desk.reviews.list(desk.first, free=True) == []
+    assert await desk.reviews.list(desk.second, free=True) == [seconding]
     assert await state_of(desk, made.enterprise_id) is EnterpriseState.SUBMITTED
     async with office.nothing_left():
         with pytest.raises(SecondPersonNeeded):
