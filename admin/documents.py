@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from admin.pages import NodeFace
-from admin.rendering import page
+from admin.public import public_page
 from registry.documents.documents import DocumentKind, Documents, DocumentUnknown
 
 _MOST = 200
@@ -34,18 +34,20 @@ class Block:
 def add_routes(router: web.UrlDispatcher, face: NodeFace, documents: Documents) -> None:
     """What is in force, for everybody."""
 
-    async def listing(_: web.Request) -> web.Response:
+    async def listing(request: web.Request) -> web.Response:
         found = await documents.list(None, limit=_MOST)
         groups = [(*titles, [one for one in found if one.kind is kind]) for kind, titles in KINDS.items()]
-        return page("documents.html", face=face, groups=[group for group in groups if group[2]])
+        return public_page(request, "documents.html", face, groups=[group for group in groups if group[2]])
 
     async def one(request: web.Request) -> web.Response:
         try:
             document = await documents.published(request.match_info["name"])
         except DocumentUnknown:
-            return page("document.html", status=404, face=face, document=None, kind=("", ""), blocks=[])
+            return public_page(request, "document.html", face, status=404, document=None, kind=("", ""), blocks=[])
         blocks = list(blocks_of(document.body))
-        return page("document.html", face=face, document=document, kind=KINDS[document.kind], blocks=blocks)
+        return public_page(
+            request, "document.html", face, document=document, kind=KINDS[document.kind], blocks=blocks
+        )
 
     router.add_get("/documents", listing)
     router.add_get("/documents/{name}", one)

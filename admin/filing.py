@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from admin.pages import NodeFace
-from admin.rendering import page
+from admin.public import public_page
 from node.rate_limit import RateLimit
 from node.web import SOURCE
 from registry.api.v1.filing import FilingView, found
@@ -21,9 +21,11 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, filing: Filing, limit:
     async def ask(request: web.Request) -> web.Response:
         asked = request.query.get("q", "").strip()[:_LONGEST]
         if asked and not limit.allow(request[SOURCE]):
-            return page("filing.html", status=429, face=face, asked=asked, filed=[], answered=False, busy=True)
+            return public_page(
+                request, "filing.html", face, status=429, asked=asked, filed=[], answered=False, busy=True
+            )
         filed = await found(filing, asked, 0, _MOST) if asked and asked.isprintable() else []
         shown = [FilingView.of(one) for one in filed]
-        return page("filing.html", face=face, asked=asked, filed=shown, answered=bool(asked), busy=False)
+        return public_page(request, "filing.html", face, asked=asked, filed=shown, answered=bool(asked), busy=False)
 
     router.add_get("/filing", ask)

@@ -141,6 +141,7 @@ class Pages:
             language="en" if english else "zh-CN",
             other_language="zh-CN" if english else "en",
             other_query="?" + urlencode([("lang", "zh" if english else "en"), *others]),
+            kept=f"?lang={request.query['lang']}" if request.query.get("lang") in ("zh", "en") else "",
             laboratory=self._laboratory,
             enterprise=self._enterprise,
             style=f"{self.STYLE_PATH}?v={self._style_version}",

@@ -64,6 +64,12 @@ async def test_a_reference_leads_to_this_node_s_page_of_it(front: Front, shelf: 
         assert "水泵" in await answer.text()
 
 
+async def test_a_language_that_was_chosen_goes_along_to_other_pages(front: Front, motor: str) -> None:
+    chosen = await dom(front, f"/{motor}?lang=en")
+    assert {"/?lang=en", "/88.101.1/a%2F..%2Fb?lang=en", f"/v1/files/{FILE}/content"} <= set(chosen.links)
+    assert "/" in (await dom(front, f"/{motor}", ENGLISH)).links
+
+
 async def test_a_program_gets_the_values_as_they_are_and_what_they_stand_for(front: Front, motor: str) -> None:
     async with front.session.get(f"/{motor}", headers={"Accept": "application/json"}) as answer:
         record = await answer.json()
