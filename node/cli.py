@@ -30,6 +30,7 @@ from node.log import configure
 from node.mock_national_command import mock_national
 from node.movein_command import move_in_app
 from node.recount_command import recount_command
+from node.report_command import report_app
 from node.resolve_command import resolve, whois
 from node.terminal import LOCAL_NODE, ServerOption, TokenOption, err, out, run
 from node.trace_command import trace
@@ -97,6 +98,7 @@ async def _admin_keys(config_file: Path | None) -> AsyncIterator[Any]:
 
 app.add_typer(admin_key_app(_admin_keys), name="admin-key")
 app.add_typer(escrow_app(_settings), name="escrow")
+app.add_typer(report_app(_settings), name="report")
 app.command("acceptance")(acceptance_command(_settings))
 app.command("recount")(recount_command(_settings))
 app.command("uploads")(uploads_command(_settings))

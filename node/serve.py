@@ -20,7 +20,10 @@ import structlog
 import uvloop
 
 from admin.acceptance.profiles import find_profile, read_profiles
+from admin.reports.schedules import Schedules, keep_making
+from admin.statistics.day_recount import Kept
 from admin.statistics.keeping import FigureKeeper, keep_figures
+from admin.statistics.recounting import Recounter, keep_recounting
 from admin.statistics.rules import definition_of
 from admin.uploads.uploads import keep_uploading
 from node import config, embedded, founding, metrics
@@ -37,10 +40,10 @@ from node.site_key import site_key
 from node.supervisor import Child, ChildSpec, ParentLink, children, until_told_to_stop
 from node.tls import ServerCertificate
 from node.upward import keep_reporting
-from node.use_cases import authority_of, check_uploads, uploads_of
+from node.use_cases import accounts_of, authority_of, check_uploads, reports_of, uploads_of
 from node.worker import MEETING_PLACE, PLACE, counting_folder, worker
-from registry.accounts.accounts import Accounts
 from registry.accounts.passwords import Passwords
+from registry.accounts.purging import purge_hourly
 from registry.commerce.drawing_up import draw_up_hourly
 from registry.commerce.statements import Statements
 from registry.documents.shipped import ship
@@ -146,7 +149,7 @@ async def _first_administrator(url: str, settings: Settings) -> str | None:
     pool = await open_pool(url, "biaoshi_writer", size=2, seconds=settings.database.seconds, name="biaoshi founding")
     try:
         seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
-        accounts = Accounts(pool, utc_now, Passwords(), seal=seal, digest_login=settings.snms.digest_login)
+        accounts = accounts_of(settings, pool, utc_now, Passwords(), seal)
         return await accounts.found_administrator(ADMINISTRATOR)
     finally:
         await pool.close()
@@ -174,12 +177,15 @@ async def steward(settings: Settings, link: ParentLink) -> None:
     stop = asyncio.Event()
     doing = [
         asyncio.create_task(keep_reporting(settings, pool, seal, stop)),
+        asyncio.create_task(purge_hourly(pool, utc_now, stop)),
     ]
     secondary = settings.node.profile == "secondary"
     if secondary:
         # An enterprise's own node has nobody to remind, nobody to bill, and no city to report to.
         doing.append(asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop)))
         doing.append(asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop)))
+        schedules = Schedules(pool, utc_now, reports_of(settings, pool, seal))
+        doing.append(asyncio.create_task(keep_making(schedules, stop)))
     if answers_below(settings):
         at_once = settings.downward.approve == "known"
         doing.append(asyncio.create_task(pass_down_for_ever(pool, seal, utc_now, stop, at_once=at_once)))
@@ -192,6 +198,8 @@ async def steward(settings: Settings, link: ParentLink) -> None:
     rule = definition_of(never.told, settings.flags, "\n".join(WORDS).encode())
     keeper = FigureKeeper(pool, folder, rule, counting.minute_days, utc_now)
     doing.append(asyncio.create_task(keep_figures(keeper, stop)))
+    recounter = Recounter(pool, folder, Kept(counting.minute_days, counting.evidence_days), utc_now)
+    doing.append(asyncio.create_task(keep_recounting(recounter, stop)))
     if folder is not None:
         evidence = keep_evidence(pool, folder, evidence_days=counting.evidence_days, clock=utc_now, stop=stop)
         doing.append(asyncio.create_task(evidence))
@@ -214,12 +222,13 @@ def _host_in_url(host: str) -> str:
 def main() -> None:
     """Entry of the children: ``python -m node.serve worker|steward [CONFIG]``."""
     role, *rest = sys.argv[1:]
-    settings = config.load(Path(rest[0]) if rest else None)
+    config_file = Path(rest[0]) if rest else None
+    settings = config.load(config_file)
     configure(settings.log.level)
     structlog.contextvars.bind_contextvars(process=role, pid=os.getpid())
     link = ParentLink()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run({"worker": worker, "steward": steward}[role](settings, link))
+        runner.run(worker(settings, link, config_file) if role == "worker" else steward(settings, link))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ def uploads_command(settings_of: Callable[[Path | None], Settings]) -> Callable[
 
         from node.child import utc_now
         from node.database import open_pool
+        from node.journal import Actor, Interface
         from node.migrate import migrate
         from node.own_face import seal_key_file
         from node.sealing import seal_of
@@ -58,7 +59,7 @@ def uploads_command(settings_of: Callable[[Path | None], Settings]) -> Callable[
                         _, content = await cases.shown(profile, *days)
                         shown: dict[str, Any] = json.loads(content)
                         return shown
-                    upload, new = await cases.made(profile, *days)
+                    upload, new = await cases.made(Actor(None, Interface.COMMAND), profile, *days)
                     return {
                         "upload_id": str(upload.upload_id), "since": str(upload.since), "until": str(upload.until),
                         "sha256": upload.sha256.hex(), "new": new,

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from random import SystemRandom
 
+from admin.acceptance.profiles import read_profiles
+from admin.labels.labels import Labels
+from admin.labels.routes import Beginnings, label_routes
+from admin.reports.making import Ground
+from admin.reports.reports import Reports
+from admin.typesetting import Typesetter
 from admin.uploads.profiles import UploadProfile, find_upload_profile, read_upload_profiles
 from admin.uploads.sending import Authority
 from admin.uploads.uploads import Clock, Uploads
@@ -19,11 +27,14 @@ from node.national.signature import KeyPair
 from node.national.view import NationalView
 from node.outward import Outward
 from node.rate_limit import RateLimit
+from node.routes import Route
 from node.sealing import Seal
 from registry.accounts.access_keys import AccessKeys
 from registry.accounts.accounts import Accounts
 from registry.accounts.key_sign_in import KeySignIn
+from registry.accounts.password_policy import DENGBAO, NIST
 from registry.accounts.passwords import Passwords
+from registry.accounts.rules import AccountRules
 from registry.api.v1.routes import UseCases
 from registry.authorisations.application_identities import ApplicationIdentities
 from registry.authorisations.grants import DataGrants
@@ -47,7 +58,6 @@ from registry.enterprises import Enterprises
 from registry.export.exports import Exports
 from registry.files.attachments import AttachmentLimits, Attachments
 from registry.files.files import FileLimits, Files
-from registry.files.s3_storage import Bucket, s3_storage
 from registry.files.storage import DatabaseStorage, Storage
 from registry.filing import Filing
 from registry.handle.policy import HandlePolicies
@@ -88,10 +98,7 @@ _SOURCES = 10_000
 def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> UseCases:
     """The writer's use cases on one pool; ``seal`` is that of personal data, ``storage`` keeps contents."""
     hashing = Passwords()
-    accounts = Accounts(
-        pool, utc_now, hashing, timedelta(hours=settings.registry.token_hours),
-        seal=seal, digest_login=settings.snms.digest_login,
-    )  # fmt: skip
+    accounts = accounts_of(settings, pool, utc_now, hashing, seal)
     workshop = Workshop(pool, utc_now, chunk_rows=settings.registry.chunk_rows, limits=bulk_limits(settings))
     policy = ReviewPolicy(settings.review.four_eyes, timedelta(minutes=settings.review.claim_minutes))
     enterprises = Enterprises(pool, utc_now, seal, policy)
@@ -153,7 +160,7 @@ def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> U
             AttachmentLimits(settings.files.attachment_image_bytes, settings.files.attachment_pdf_bytes),
         ),
         references=References(pool, Prefix.parse(settings.node.prefix)),
-        application_identities=ApplicationIdentities(pool, utc_now, hashing),
+        application_identities=ApplicationIdentities(pool, utc_now, hashing, accounts.rules.policy),
         identity_groups=IdentityGroups(pool, utc_now),
         scopes=Scopes(pool, utc_now),
         data_grants=DataGrants(pool, utc_now),
@@ -192,11 +199,36 @@ def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> U
     )
 
 
+def accounts_of(settings: Settings, pool: Pool, clock: Clock, hashing: Passwords, seal: Seal) -> Accounts:
+    """Accounts under the rules of the settings."""
+    asked = settings.accounts
+    place = (settings.node.name, *settings.node.name.split(), settings.node.prefix)
+    if asked.policy == "nist":
+        policy = replace(NIST, context=place)
+    else:
+        life = timedelta(days=asked.password_days) if asked.password_days else None
+        policy = replace(DENGBAO, life=life, context=place)
+    per_minute = asked.sign_ins_per_minute
+    return Accounts(
+        pool, clock, hashing, timedelta(hours=settings.registry.token_hours), seal=seal,
+        digest_login=settings.snms.digest_login,
+        rules=AccountRules(
+            policy, asked.second_factor == "staff", timedelta(minutes=asked.idle_minutes), settings.node.name
+        ),
+        sign_ins=RateLimit(
+            per_minute=per_minute, burst=math.ceil(per_minute), most_sources=_SOURCES, clock=time.monotonic
+        ),
+    )  # fmt: skip
+
+
 async def storage_of(settings: Settings, pool: Pool, stack: contextlib.AsyncExitStack) -> Storage:
     """Where contents of files are kept; what the store outside does not have, the database has."""
     database = DatabaseStorage(pool)
     if settings.files.store == "database":
         return database
+    # Here, because its client costs every start a tenth of a second.
+    from registry.files.s3_storage import Bucket, s3_storage
+
     s3 = settings.s3
     bucket = Bucket(s3.url or "", s3.bucket, s3.region, s3.access_key, s3.secret_key)
     return await stack.enter_async_context(s3_storage(bucket, database))
@@ -241,6 +273,31 @@ def uploads_of(settings: Settings, pool: Pool, seal: Seal, clock: Clock = utc_no
         every=asked.every,
         hour=asked.hour,
     )
+
+
+def labels_of(settings: Settings, pool: Pool, typesetter: Typesetter, clock: Clock = utc_now) -> list[Route]:
+    """The routes of labels."""
+    beginnings = Beginnings(settings.labels.address, settings.labels.digital_link)
+    return label_routes(Labels(pool, clock, typesetter), beginnings)
+
+
+def reports_of(settings: Settings, pool: Pool, seal: Seal, clock: Clock = utc_now) -> Reports:
+    """Reports of this node. Raises ``ProfilesUnreadable``, ``UploadProfilesUnreadable``."""
+    ground = Ground(
+        profiles=read_profiles(settings.acceptance.profiles),
+        default_profile=settings.acceptance.profile,
+        masks=read_upload_profiles(settings.authority.profiles),
+        default_masks=settings.authority.profile,
+        pseudonym=seal.digest,
+        name=settings.node.name,
+        prefix=Prefix.parse(settings.node.prefix),
+    )
+    return Reports(pool, clock, ground)
+
+
+def typesetter_of(settings: Settings) -> Typesetter:
+    """What sets reports and sheets of labels in type."""
+    return Typesetter(settings.typesetting.fonts, settings.typesetting.seconds)
 
 
 def authority_of(settings: Settings) -> Authority | None:

@@ -21,15 +21,21 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import admin.announcements
+import admin.complaints
 import admin.documents
 import admin.filing
+import admin.front
 import admin.pages
+import admin.status
 import registry.api.idhub.routes
 import registry.api.snms.routes
 import resolver.http.routes
 from admin.acceptance.acceptance import Acceptance
 from admin.acceptance.profiles import read_profiles
 from admin.api import FigureCases, figure_cases, figure_routes
+from admin.console.console import add_console
+from admin.settings.effective import effective_settings
 from admin.tracing import trace_routes
 from node import __version__, metrics, observe
 from node.child import database_url, until_there, utc_now
@@ -44,7 +50,7 @@ from node.site_key import site_key
 from node.supervisor import ParentLink, until_told_to_stop
 from node.tls import ServerCertificate
 from node.upper.desk import UpperDesk
-from node.use_cases import storage_of, uploads_of, use_cases
+from node.use_cases import labels_of, reports_of, storage_of, typesetter_of, uploads_of, use_cases
 from node.web import TENANT_SEEN, WebSettings, make_app
 from registry.api.counted_reads import CountedReads
 from registry.api.v1.own_routes import own_routes
@@ -80,7 +86,7 @@ _DESCRIPTION = (
 )
 
 
-async def worker(settings: Settings, link: ParentLink) -> None:
+async def worker(settings: Settings, link: ParentLink, config_file: Path | None = None) -> None:
     """Answer HTTP until told to stop; requests under way are finished."""
     url = database_url(settings)
     _make_room_for(settings.http.connections + settings.handle.connections)
@@ -130,8 +136,10 @@ async def worker(settings: Settings, link: ParentLink) -> None:
         profiles = await asyncio.to_thread(read_profiles, settings.acceptance.profiles)
         acceptance = Acceptance(pool, utc_now, profiles, settings.acceptance.profile)
         figures = figure_cases(
-            pool, utc_now, time.monotonic, cases.filing_limit, acceptance, uploads_of(settings, pool, seal)
-        )
+            pool, utc_now, time.monotonic, cases.filing_limit, acceptance, uploads_of(settings, pool, seal),
+            reports_of(settings, pool, seal), typesetter_of(settings),
+            effective_settings(settings, config_file, os.environ),
+        )  # fmt: skip
         app = application(settings, cases, figures, pool, answers, counter, desk, beyond)
         http_post.add_routes(app.router, native.http)
         if answers_below(settings):
@@ -175,20 +183,16 @@ def application(
     """Everything a worker answers: management, pages, resolution, what operators' tools ask."""
     enterprise = settings.node.profile == "enterprise"
     traces = trace_routes(Tracer(answers, beyond, settings.node.prefix), cases.filing_limit)
-    routes = [*all_routes(cases), *figure_routes(figures), *traces]
+    routes = [*all_routes(cases), *figure_routes(figures), *labels_of(settings, pool, figures.typesetter), *traces]
     if enterprise:
         routes = own_routes(routes)
-    app = make_app(
-        routes,
-        authenticate=cases.accounts.authenticate,
-        settings=WebSettings(
-            body_bytes=settings.http.body_bytes,
-            body_seconds=settings.http.body_seconds,
-            trusted_proxies=settings.http.trusted_proxies,
-            log_requests=settings.log.requests,
-        ),
+    web_settings = WebSettings(
+        body_bytes=settings.http.body_bytes,
+        body_seconds=settings.http.body_seconds,
+        trusted_proxies=settings.http.trusted_proxies,
+        log_requests=settings.log.requests,
     )
-
+    app = make_app(routes, authenticate=cases.accounts.authenticate, settings=web_settings)
     app[TENANT_SEEN] = counter.note_tenant
     reads = CountedReads(counter.count, counter.never.account)
 
@@ -212,9 +216,15 @@ def application(
     metrics.LABORATORY.set(settings.node.laboratory)
     observe.add_routes(app.router, readiness)
     admin.pages.add_routes(app.router, face, openapi)
+    admin.front.add_routes(app.router, face, None if enterprise else cases.announcements)
     if not enterprise:
         admin.filing.add_routes(app.router, face, cases.filing, cases.filing_limit)
         admin.documents.add_routes(app.router, face, cases.documents)
+        admin.announcements.add_routes(app.router, face, cases.announcements)
+        admin.complaints.add_routes(app.router, face, cases.complaints)
+        admin.status.add_routes(app.router, face, figures.monitoring, figures.public_limit)
+        wall = add_console(app.router, cases.accounts, routes, face, web_settings)
+        app.on_shutdown.append(wall.stop)
     laboratory = settings.node.laboratory
     resolver.http.routes.add_routes(
         app.router, answers, counter, desk, laboratory=laboratory, enterprise=enterprise, beyond=beyond

@@ -21,4 +21,6 @@ def shown(table: Table) -> rich.table.Table:
         ("用时", "seconds", f"{table.seconds}"),
     ):
         rows.add_row(f"{zh} {en}", value)
+    for name, password in table.accounts.items():
+        rows.add_row(f"控制台 console: {name}", password)
     return rows

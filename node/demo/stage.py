@@ -155,6 +155,7 @@ class Stage:
     def _addresses(self, url: str, samples: list[str]) -> dict[str, str]:
         return {
             "首页 front page": f"{url}/",
+            "控制台 console": f"{url}/console",
             **{f"标识 {number} identifier": f"{url}/{sample}" for number, sample in enumerate(samples, 1)},
             "Handle JSON": f"{url}/api/handles/{samples[0]}",
             "接口文档 API": f"{url}/v1/docs",

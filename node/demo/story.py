@@ -25,6 +25,7 @@ _PREFIX_SECONDS = 60.0
 _SUMMED_SECONDS = 20.0
 _PROFILE, _RESOLVED = "ningbo", "resolutions.daily_mean_30"
 _STATE_FILE = "demo.json"
+_AUDITOR, _ENTERPRISE_USER = "auditor", "enterprise"
 _SAMPLES = 3
 
 Say = Callable[[str], None]
@@ -65,9 +66,13 @@ class Table:
     addresses: dict[str, str] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
     trace: dict[str, Any] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
+    """Passwords of the demo's people by the names of their accounts, for the console."""
 
     def write(self, target: Path) -> None:
-        target.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        """As JSON, without the passwords."""
+        told = {name: value for name, value in asdict(self).items() if name != "accounts"}
+        target.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 class State(msgspec.Struct):
@@ -78,6 +83,8 @@ class State(msgspec.Struct):
     registered: int = 0
     rejected: int = 0
     identifiers: list[str] = msgspec.field(default_factory=list)
+    auditor_password: str = ""
+    enterprise_password: str = ""
     done: bool = False
 
 
@@ -111,6 +118,7 @@ async def tell(client: Client, folder: Path, state: State, hammer: Hammer, say: 
         await cast.publish(template())
         await _register(administrator, folder, samples, state, say)
         state.identifiers = await _some_identifiers(administrator, samples)
+        await _bring_people(administrator, samples[0], state)
         state.done = True
         save_state(folder, state)
     table = Table(registered=state.registered, rejected=state.rejected)
@@ -123,6 +131,10 @@ async def tell(client: Client, folder: Path, state: State, hammer: Hammer, say: 
     table.p50_ms, table.p99_ms = report.percentile(0.50), report.percentile(0.99)
     for words in report.first_errors:
         say(f"  {words}")
+    table.accounts = {
+        "admin": state.administrator_password, "reviewer": state.reviewer_password,
+        _AUDITOR: state.auditor_password, _ENTERPRISE_USER: state.enterprise_password,
+    }  # fmt: skip
     table.samples = state.identifiers[:: max(1, len(state.identifiers) // _SAMPLES)][:_SAMPLES]
     table.seconds = round(time.perf_counter() - began, 2)
     say("等待汇总，评估验收指标 · waiting until they are summed up, for the acceptance table")
@@ -212,6 +224,25 @@ async def make_reviewer(client: Client, administrator: Client, state: State) -> 
     return await signed_in(client, "reviewer", state.reviewer_password)
 
 
+async def _bring_people(administrator: Client, sample: SampleEnterprise, state: State) -> None:
+    """Somebody to check the node, and somebody of its first enterprise; an interrupted start made them before."""
+    known = {one["credit_code"]: one["enterprise_id"] for one in await _all(administrator, "/v1/enterprises")}
+    standing = {one["name"]: one["account_id"] for one in await _all(administrator, "/v1/accounts")}
+    state.auditor_password, state.enterprise_password = (
+        f"{word}-{secrets.token_urlsafe(18)}-1" for word in ("Audit", "Entry")
+    )
+    for name, password, role in (
+        (_AUDITOR, state.auditor_password, {"role": "auditor"}),
+        (_ENTERPRISE_USER, state.enterprise_password, {
+            "role": "enterprise_user", "enterprise_id": known[sample.form["credit_code"]],
+        }),
+    ):  # fmt: skip
+        if name in standing:
+            await administrator.post(f"/v1/accounts/{standing[name]}/password", {"password": password})
+        else:
+            await administrator.post("/v1/accounts", {"name": name, "password": password, **role})
+
+
 async def _register(
     administrator: Client, folder: Path, samples: Sequence[SampleEnterprise], state: State, say: Say
 ) -> None:
@@ -233,7 +264,7 @@ async def _register(
 async def make_enterprise_user(administrator: Client, sample: SampleEnterprise) -> Client:
     """A new account of the enterprise that holds the sample's prefix, signed in."""
     held = await administrator.get(f"/v1/prefixes/{sample.prefix}")
-    password = f"Demo-{secrets.token_urlsafe(18)}-1"
+    password = f"Entry-{secrets.token_urlsafe(18)}-1"
     name = f"{sample.user_name}-{secrets.token_hex(3)}"
     account = {
         "name": name, "role": "enterprise_user", "password": password, "enterprise_id": held["enterprise_id"],

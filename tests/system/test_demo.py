@@ -137,6 +137,8 @@ async def test_the_demo_tells_its_story_and_keeps_what_it_did(demo: Demo) -> Non
     assert "实验数据" in said
     assert_accepts(table, resolved=10_000)
     assert "验收指标 · acceptance" in said
+    assert all(f"控制台 console: {name}" in said for name in ("admin", "reviewer", "auditor", "enterprise"))
+    assert "accounts" not in table  # the file has no passwords
     assert_traced(table)
 
     process = await demo.start("--neighbour-port", "0")
