@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external check soak model fuzz bench-import bench-register bench-search bench-handle bench-counting bench-link bench-snms test-million lock clean
+.PHONY: help demo serve test test-external check soak model fuzz screenshots bench-import bench-register bench-search bench-handle bench-counting bench-link bench-snms test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -44,6 +44,9 @@ model: .venv/test ## 500 sequences of 50 acts over HTTP against a dictionary
 
 fuzz: .venv/test ## a million damaged messages of the Handle protocol through codec and desk
 	@$(BIN)/python -m pytest tests/resolver/handle/test_fuzz.py --frames 1000000 $(ARGS)
+
+screenshots: .venv/test ## pictures of every page in both languages; ARGS='FOLDER'
+	@$(BIN)/python -m tests.screenshots $(ARGS)
 
 bench-import: .venv/test ## a generated million rows in every format, beside a raw COPY; ARGS='--rows N --formats csv xlsx'
 	@$(BIN)/python -m loadtest.bench_import $(ARGS)

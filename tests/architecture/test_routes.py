@@ -35,6 +35,7 @@ PUBLIC = {
     "GET /v1/public/trace",
 }
 ROUTES = declared_routes()
+SIGNS_OUT = {"DELETE /v1/accounts/{account_id}/tokens"}
 
 
 def name(route: Route) -> str:
@@ -86,7 +87,8 @@ async def status_for(node: Node, route: Route, by: str | None, template_id: int)
     owner = node.holder.account.enterprise_id
     things = {
         "enterprise_id": str(owner),
-        "account_id": node.account_ids[by or "administrator"],
+        # Whoever asks would be signed out by it.
+        "account_id": node.account_ids["other" if name(route) in SIGNS_OUT else by or "administrator"],
         "token_id": "00000000-0000-7000-8000-000000000001",
         "access_key": "AK" + 24 * "A",
         "batch_id": "00000000-0000-7000-8000-000000000002",
@@ -111,7 +113,11 @@ async def status_for(node: Node, route: Route, by: str | None, template_id: int)
         "reserved_number_id": "1",
         "application_id": "00000000-0000-7000-8000-000000000007",
         "upload_id": "00000000-0000-7000-8000-000000000008",
+        "report_id": "00000000-0000-7000-8000-000000000009",
+        "report_kind": "operation",
         "docking_key": "AK-below-1",
+        "audit_entry": "act-1",
+        "recount_id": "00000000-0000-7000-8000-000000000009",
         "prefix": node.holder.prefix.text,
         "suffix": "PUMP-1",
     }

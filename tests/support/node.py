@@ -30,6 +30,7 @@ import node.worker
 from admin.acceptance.acceptance import Acceptance
 from admin.acceptance.profiles import read_profiles
 from admin.api import FigureCases, figure_cases, figure_routes
+from admin.settings.effective import effective_settings
 from admin.tracing import trace_routes
 from node.auth import Role
 from node.config import Settings
@@ -43,7 +44,7 @@ from node.own_face import site_of
 from node.rate_limit import RateLimit
 from node.routes import Route
 from node.tls import ServerCertificate
-from node.use_cases import uploads_of
+from node.use_cases import accounts_of, labels_of, reports_of, typesetter_of, uploads_of
 from node.worker import application, guard_limits, listening, sessions_of
 from registry.accounts.access_keys import AccessKeys
 from registry.accounts.accounts import Accounts
@@ -168,6 +169,7 @@ def declared_routes() -> list[Route]:
     return [
         *all_routes(cases),
         *figure_routes(_figure_cases(world, cases, Settings())),
+        *labels_of(Settings(), pool, typesetter_of(Settings())),
         *trace_routes(tracer, cases.filing_limit),
     ]
 
@@ -232,7 +234,11 @@ def _figure_cases(world: World, cases: UseCases, settings: Settings) -> FigureCa
     profiles = read_profiles(settings.acceptance.profiles)
     acceptance = Acceptance(world.pool, world.clock, profiles, settings.acceptance.profile)
     uploads = uploads_of(settings, world.pool, world.seal, world.clock)
-    return figure_cases(world.pool, world.clock, time.monotonic, cases.filing_limit, acceptance, uploads)
+    reports = reports_of(settings, world.pool, world.seal, world.clock)
+    return figure_cases(
+        world.pool, world.clock, time.monotonic, cases.filing_limit, acceptance, uploads, reports,
+        typesetter_of(settings), effective_settings(settings, None, {}),
+    )  # fmt: skip
 
 
 @functools.cache
@@ -281,9 +287,7 @@ async def running_node(
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
         beyond = await stack.enter_async_context(beyond_of(settings.recursion))
-        accounts = Accounts(
-            pool, world.clock, Passwords(CHEAPEST), seal=world.seal, digest_login=settings.snms.digest_login
-        )
+        accounts = accounts_of(settings, pool, world.clock, Passwords(CHEAPEST), world.seal)
         site = site_of(settings, own_key())
         administration = HandleAdministration(pool, world.clock, site.prefix)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaoshi-node-")))
