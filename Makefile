@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external check soak model fuzz screenshots bench-import bench-register bench-search bench-handle bench-counting bench-link bench-snms test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench-import bench-register bench-search bench-handle bench-counting bench-link bench-snms test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -23,10 +23,12 @@ test: .venv/test ## the test suite
 test-external: .venv/test ## the database tests against Debian's PostgreSQL 15
 	@$(BIN)/python -m tests.external -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: .venv/test ## style, types, architecture
+style: .venv/test ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+check: style ## style, types, architecture
 	@$(BIN)/python -m pytest tests/architecture $(ARGS)
 
 test-million: .venv/test ## a million rows with 1,000 bad ones: the good are registered, the corrected complete it
@@ -42,8 +44,9 @@ soak: .venv/test ## kill -9 rounds: a 200,000-row import, a million resolutions,
 model: .venv/test ## 500 sequences of 50 acts over HTTP against a dictionary
 	@$(BIN)/python -m pytest tests/system/test_model.py --sequences 500 --acts 50 $(ARGS)
 
-fuzz: .venv/test ## a million damaged messages of the Handle protocol through codec and desk
+fuzz: .venv/test ## a million damaged messages of the Handle protocol; the borders of every schema of /v1
 	@$(BIN)/python -m pytest tests/resolver/handle/test_fuzz.py --frames 1000000 $(ARGS)
+	@$(BIN)/python -m pytest tests/registry/api/test_contract.py --contract-whole $(ARGS)
 
 screenshots: .venv/test ## pictures of every page in both languages; ARGS='FOLDER'
 	@$(BIN)/python -m tests.screenshots $(ARGS)

@@ -14,6 +14,10 @@ from node.supervisor import ParentLink
 
 log = structlog.get_logger("serve")
 
+PLACE = "BIAOSHI_WORKER_PLACE"
+"""Which of the workers a process is: ``0/2``."""
+MEETING_PLACE = "BIAOSHI_WORKER_DIRECTORY"
+"""Where the workers have the sockets by which they hand each other messages."""
 _RETRY_SECONDS = 0.25
 
 

@@ -1,6 +1,6 @@
 """The ``biaoshi`` command: one verb each, thin, errors as one sentence with a status code.
 
-This file, ``node/serve.py``, ``node/worker.py`` and ``node/use_cases.py`` are the only ones of ``node`` that look up.
+This file and those that put processes together (``tests/architecture/test_imports.py`` names them) look up.
 Heavy parts are imported where a verb needs them, so that ``biaoshi --help`` answers at once.
 """
 
@@ -115,7 +115,7 @@ def check_config(config_file: ConfigOption = None) -> None:
     """检查配置，一次报告所有问题 · check the settings, report every fault together."""
     from admin.acceptance.profiles import find_profile, read_profiles
     from node.national.docking import check_docking
-    from node.use_cases import check_uploads
+    from node.parts import check_uploads
 
     settings = _settings(config_file)
     with _every_fault_told():

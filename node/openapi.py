@@ -159,7 +159,7 @@ def _forms(answer: type[BaseModel] | tuple[type[BaseModel] | str, ...] | None) -
 
 
 def _schema_of(media: str) -> dict[str, str]:
-    return {"type": "object" if media.endswith("+json") else "string"}
+    return {"type": "object" if media.endswith(("/json", "+json")) else "string"}
 
 
 def errors_of(route: Route) -> list[type[NodeError]]:

@@ -109,9 +109,9 @@ async def _opened(settings: Settings) -> AsyncIterator[Reports]:
     from node.log import configure
     from node.migrate import migrate
     from node.own_face import seal_key_file
+    from node.printing import reports_of
     from node.sealing import seal_of
     from node.serve import database_of_running_node
-    from node.use_cases import reports_of
 
     configure(settings.log.level)  # what is printed is the answer alone
     async with database_of_running_node(settings) as url:
@@ -152,7 +152,7 @@ async def _content(settings: Settings, report_id: UUID, form: FormWord) -> bytes
     from admin.reports.envelope import as_json
     from admin.reports.printing import as_pdf
     from admin.reports.workbook import as_xlsx
-    from node.use_cases import typesetter_of
+    from node.printing import typesetter_of
 
     async with _opened(settings) as reports:
         report = await reports.found(report_id)

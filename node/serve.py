@@ -2,7 +2,10 @@
 
 supervisor   migrates, founds the node, starts the children and keeps them alive
 worker       answers every interface: ``node/worker.py``
-steward      reports upward, applies what comes back, reminds of what ends, sums up and closes what was counted
+steward      reports upward, applies what comes back, reminds of what ends, sums up: ``node/steward.py``
+
+Each child imports its own part: the supervisor, and every command that only wants the database of a node, would pay a
+second of CPU for all of them.
 """
 
 from __future__ import annotations
@@ -20,38 +23,22 @@ import structlog
 import uvloop
 
 from admin.acceptance.profiles import find_profile, read_profiles
-from admin.reports.schedules import Schedules, keep_making
-from admin.statistics.day_recount import Kept
-from admin.statistics.keeping import FigureKeeper, keep_figures
-from admin.statistics.recounting import Recounter, keep_recounting
-from admin.statistics.rules import definition_of
-from admin.uploads.uploads import keep_uploading
 from node import config, embedded, founding, metrics
-from node.child import database_url, until_there, utc_now
+from node.child import MEETING_PLACE, PLACE, utc_now
 from node.config import Settings
 from node.database import open_pool
 from node.http_server import check_free
 from node.log import configure
 from node.migrate import migrate
 from node.national.docking import check_docking
-from node.own_face import answers_below, certificate_of, seal_key_file, site_key_file, site_of
+from node.own_face import certificate_of, seal_key_file, site_key_file, site_of
+from node.parts import accounts_of, check_uploads
 from node.sealing import seal_of
 from node.site_key import site_key
-from node.supervisor import Child, ChildSpec, ParentLink, children, until_told_to_stop
+from node.supervisor import Child, ChildSpec, ParentLink, children
 from node.tls import ServerCertificate
-from node.upward import keep_reporting
-from node.use_cases import accounts_of, authority_of, check_uploads, reports_of, uploads_of
-from node.worker import MEETING_PLACE, PLACE, counting_folder, worker
 from registry.accounts.passwords import Passwords
-from registry.accounts.purging import purge_hourly
-from registry.commerce.drawing_up import draw_up_hourly
-from registry.commerce.statements import Statements
 from registry.documents.shipped import ship
-from registry.downward.passing_down import pass_down_for_ever
-from registry.profiles.validity import remind_daily
-from resolver.counting.bots import WORDS
-from resolver.counting.keeping import keep_evidence
-from resolver.counting.never import NeverCounts
 from resolver.handle import ports as handle_ports
 
 log = structlog.get_logger("serve")
@@ -166,53 +153,6 @@ async def _put_in_what_is_shipped(url: str, settings: Settings) -> None:
         log.info("documents_added", names=added)
 
 
-async def steward(settings: Settings, link: ParentLink) -> None:
-    """Report upward, remind of what ends, draw up statements, keep evidence and figures, until told to stop."""
-    url = database_url(settings)
-    pool = await until_there(
-        lambda: open_pool(url, "biaoshi_writer", size=10, seconds=settings.database.seconds, name="biaoshi steward"),
-        link,
-    )
-    seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
-    stop = asyncio.Event()
-    doing = [
-        asyncio.create_task(keep_reporting(settings, pool, seal, stop)),
-        asyncio.create_task(purge_hourly(pool, utc_now, stop)),
-    ]
-    secondary = settings.node.profile == "secondary"
-    if secondary:
-        # An enterprise's own node has nobody to remind, nobody to bill, and no city to report to.
-        doing.append(asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop)))
-        doing.append(asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop)))
-        schedules = Schedules(pool, utc_now, reports_of(settings, pool, seal))
-        doing.append(asyncio.create_task(keep_making(schedules, stop)))
-    if answers_below(settings):
-        at_once = settings.downward.approve == "known"
-        doing.append(asyncio.create_task(pass_down_for_ever(pool, seal, utc_now, stop, at_once=at_once)))
-    authority = authority_of(settings)
-    if authority is not None and secondary:
-        uploads = uploads_of(settings, pool, seal)
-        doing.append(asyncio.create_task(keep_uploading(uploads, authority, stop)))
-    counting, folder = settings.counting, await counting_folder(settings, pool)
-    never = NeverCounts(counting.never, laboratory=settings.node.laboratory)
-    rule = definition_of(never.told, settings.flags, "\n".join(WORDS).encode())
-    keeper = FigureKeeper(pool, folder, rule, counting.minute_days, utc_now)
-    doing.append(asyncio.create_task(keep_figures(keeper, stop)))
-    recounter = Recounter(pool, folder, Kept(counting.minute_days, counting.evidence_days), utc_now)
-    doing.append(asyncio.create_task(keep_recounting(recounter, stop)))
-    if folder is not None:
-        evidence = keep_evidence(pool, folder, evidence_days=counting.evidence_days, clock=utc_now, stop=stop)
-        doing.append(asyncio.create_task(evidence))
-    told = asyncio.create_task(until_told_to_stop(link))
-    await asyncio.wait({*doing, told}, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    stop.set()
-    try:
-        await asyncio.gather(*doing)
-    finally:
-        pool.terminate()
-
-
 def _host_in_url(host: str) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not listened on
         return "127.0.0.1"
@@ -228,7 +168,14 @@ def main() -> None:
     structlog.contextvars.bind_contextvars(process=role, pid=os.getpid())
     link = ParentLink()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(worker(settings, link, config_file) if role == "worker" else steward(settings, link))
+        if role == "worker":
+            from node.worker import worker
+
+            runner.run(worker(settings, link, config_file))
+        else:
+            from node.steward import steward
+
+            runner.run(steward(settings, link))
 
 
 if __name__ == "__main__":

@@ -44,9 +44,9 @@ def uploads_command(settings_of: Callable[[Path | None], Settings]) -> Callable[
         from node.journal import Actor, Interface
         from node.migrate import migrate
         from node.own_face import seal_key_file
+        from node.parts import uploads_of
         from node.sealing import seal_of
         from node.serve import database_of_running_node
-        from node.use_cases import uploads_of
 
         async def work() -> dict[str, Any]:
             days = since.date() if since else None, until.date() if until else None

@@ -18,9 +18,9 @@ from node.national.duties import Duty
 from node.national.route import NodeRoute, report_route
 from node.national.steward import run_steward
 from node.own_face import answers_below, outgoing_directory, site_key_file
+from node.parts import counting_folder
 from node.sealing import Seal
 from node.site_key import public_key_data, site_key
-from node.worker import counting_folder
 from registry.connection.instructions import InstructionDesk
 from registry.connection.logs import Logs, LogSource
 from registry.connection.registration_log import RegistrationLog

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from random import SystemRandom
 
-from admin.acceptance.profiles import read_profiles
-from admin.labels.labels import Labels
-from admin.labels.routes import Beginnings, label_routes
-from admin.reports.making import Ground
-from admin.reports.reports import Reports
-from admin.typesetting import Typesetter
-from admin.uploads.profiles import UploadProfile, find_upload_profile, read_upload_profiles
-from admin.uploads.sending import Authority
-from admin.uploads.uploads import Clock, Uploads
 from node.child import utc_now
 from node.config import Settings
 from node.database import Pool
 from node.identifier import Prefix
-from node.national.signature import KeyPair
 from node.national.view import NationalView
 from node.outward import Outward
+from node.parts import accounts_of
 from node.rate_limit import RateLimit
-from node.routes import Route
 from node.sealing import Seal
 from registry.accounts.access_keys import AccessKeys
-from registry.accounts.accounts import Accounts
 from registry.accounts.key_sign_in import KeySignIn
-from registry.accounts.password_policy import DENGBAO, NIST
 from registry.accounts.passwords import Passwords
-from registry.accounts.rules import AccountRules
 from registry.api.v1.routes import UseCases
 from registry.authorisations.application_identities import ApplicationIdentities
 from registry.authorisations.grants import DataGrants
@@ -199,28 +183,6 @@ def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> U
     )
 
 
-def accounts_of(settings: Settings, pool: Pool, clock: Clock, hashing: Passwords, seal: Seal) -> Accounts:
-    """Accounts under the rules of the settings."""
-    asked = settings.accounts
-    place = (settings.node.name, *settings.node.name.split(), settings.node.prefix)
-    if asked.policy == "nist":
-        policy = replace(NIST, context=place)
-    else:
-        life = timedelta(days=asked.password_days) if asked.password_days else None
-        policy = replace(DENGBAO, life=life, context=place)
-    per_minute = asked.sign_ins_per_minute
-    return Accounts(
-        pool, clock, hashing, timedelta(hours=settings.registry.token_hours), seal=seal,
-        digest_login=settings.snms.digest_login,
-        rules=AccountRules(
-            policy, asked.second_factor == "staff", timedelta(minutes=asked.idle_minutes), settings.node.name
-        ),
-        sign_ins=RateLimit(
-            per_minute=per_minute, burst=math.ceil(per_minute), most_sources=_SOURCES, clock=time.monotonic
-        ),
-    )  # fmt: skip
-
-
 async def storage_of(settings: Settings, pool: Pool, stack: contextlib.AsyncExitStack) -> Storage:
     """Where contents of files are kept; what the store outside does not have, the database has."""
     database = DatabaseStorage(pool)
@@ -246,63 +208,3 @@ def bulk_limits(settings: Settings) -> Limits:
         child_bytes=bulk.child_bytes,
         child_seconds=bulk.child_seconds,
     )
-
-
-def check_uploads(settings: Settings) -> Mapping[str, UploadProfile]:
-    """The upload profiles, the one of the settings among them, with a key pair where uploads go anywhere.
-
-    Raises ``UploadProfilesUnreadable``, ``UploadProfileUnknown``, ``KeyPairInvalid``.
-    """
-    profiles = read_upload_profiles(settings.authority.profiles)
-    find_upload_profile(profiles, settings.authority.profile)
-    authority_of(settings)
-    return profiles
-
-
-def uploads_of(settings: Settings, pool: Pool, seal: Seal, clock: Clock = utc_now) -> Uploads:
-    """Uploads to the city authority. Raises what ``check_uploads`` raises."""
-    asked = settings.authority
-    return Uploads(
-        pool,
-        clock,
-        check_uploads(settings),
-        seal.digest,
-        name=settings.node.name,
-        prefix=Prefix.parse(settings.node.prefix),
-        profile=asked.profile,
-        every=asked.every,
-        hour=asked.hour,
-    )
-
-
-def labels_of(settings: Settings, pool: Pool, typesetter: Typesetter, clock: Clock = utc_now) -> list[Route]:
-    """The routes of labels."""
-    beginnings = Beginnings(settings.labels.address, settings.labels.digital_link)
-    return label_routes(Labels(pool, clock, typesetter), beginnings)
-
-
-def reports_of(settings: Settings, pool: Pool, seal: Seal, clock: Clock = utc_now) -> Reports:
-    """Reports of this node. Raises ``ProfilesUnreadable``, ``UploadProfilesUnreadable``."""
-    ground = Ground(
-        profiles=read_profiles(settings.acceptance.profiles),
-        default_profile=settings.acceptance.profile,
-        masks=read_upload_profiles(settings.authority.profiles),
-        default_masks=settings.authority.profile,
-        pseudonym=seal.digest,
-        name=settings.node.name,
-        prefix=Prefix.parse(settings.node.prefix),
-    )
-    return Reports(pool, clock, ground)
-
-
-def typesetter_of(settings: Settings) -> Typesetter:
-    """What sets reports and sheets of labels in type."""
-    return Typesetter(settings.typesetting.fonts, settings.typesetting.seconds)
-
-
-def authority_of(settings: Settings) -> Authority | None:
-    """Where uploads go, if anywhere. Raises ``KeyPairInvalid``."""
-    asked = settings.authority
-    if asked.url is None:
-        return None
-    return Authority(asked.url, KeyPair(asked.access_key, asked.secret_key), utc_now, asked.ca_file)

@@ -1,8 +1,4 @@
-"""A worker: every interface of the node in one process, put together from the settings.
-
-This file, ``node/use_cases.py``, ``node/serve.py`` and ``node/cli.py`` are the only ones that look up from ``node``
-to ``registry``, ``resolver`` and ``admin``.
-"""
+"""A worker: every interface of the node in one process, put together from the settings."""
 
 from __future__ import annotations
 
@@ -38,19 +34,20 @@ from admin.console.console import add_console
 from admin.settings.effective import effective_settings
 from admin.tracing import trace_routes
 from node import __version__, metrics, observe
-from node.child import database_url, until_there, utc_now
+from node.child import MEETING_PLACE, PLACE, database_url, until_there, utc_now
 from node.config import Settings
 from node.database import Pool, open_pool
-from node.founding import node_id_of
 from node.http_server import Bounds, HttpServer, bind
 from node.openapi import document
-from node.own_face import answers_below, certificate_of, counting_directory, seal_key_file, site_key_file, site_of
+from node.own_face import answers_below, certificate_of, seal_key_file, site_key_file, site_of
+from node.parts import counting_folder, uploads_of
+from node.printing import labels_of, reports_of, typesetter_of
 from node.sealing import Seal, seal_of
 from node.site_key import site_key
 from node.supervisor import ParentLink, until_told_to_stop
 from node.tls import ServerCertificate
 from node.upper.desk import UpperDesk
-from node.use_cases import labels_of, reports_of, storage_of, typesetter_of, uploads_of, use_cases
+from node.use_cases import storage_of, use_cases
 from node.web import TENANT_SEEN, WebSettings, make_app
 from registry.api.counted_reads import CountedReads
 from registry.api.v1.own_routes import own_routes
@@ -60,7 +57,6 @@ from registry.handle.administration import HandleAdministration
 from registry.profiles.sealing_old import seal_old_contacts
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
-from resolver.counting.folder import CountingFolder, CountingFolderUnusable, open_folder
 from resolver.counting.never import NeverCounts
 from resolver.handle import http_post
 from resolver.handle import ports as handle_ports
@@ -74,10 +70,6 @@ from resolver.recursion.tracing import Tracer
 
 log = structlog.get_logger("serve")
 
-PLACE = "BIAOSHI_WORKER_PLACE"
-"""Which of the workers a process is: ``0/2``."""
-MEETING_PLACE = "BIAOSHI_WORKER_DIRECTORY"
-"""Where the workers have the sockets by which they hand each other messages."""
 _OWN_FILES = 1024
 _PROBE_SECONDS = 1.0
 _DESCRIPTION = (
@@ -303,15 +295,6 @@ async def counter_of(settings: Settings, pool: Pool) -> ResolutionCounter:
         laboratory=laboratory,
         client_addresses=counting.client_addresses,
     )
-
-
-async def counting_folder(settings: Settings, pool: Pool) -> CountingFolder | None:
-    """Where counters and event files are, ``None`` where no folder can be used. Raises ``DatabaseAway``."""
-    try:
-        return await asyncio.to_thread(open_folder, counting_directory(settings), await node_id_of(pool))
-    except CountingFolderUnusable as error:
-        log.warning("counting_in_memory_alone", cause=error.detail)
-        return None
 
 
 def _make_room_for(connections: int) -> None:

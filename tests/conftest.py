@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torn", type=int, default=40, help="kill -9 of a process amid its stores")
     parser.addoption("--link-events", type=int, default=3_000, help="events reported through all kinds of trouble")
     parser.addoption("--link-kills", type=int, default=7, help="kill -9 of the steward meanwhile")
+    parser.addoption("--contract-whole", action="store_true", help="the borders of every operation's schema")
     parser.addoption("--docking-whole", action="store_true", help="docking test cases that wait for long, too")
     parser.addoption("--sequences", type=int, default=20, help="sequences of acts against the dictionary model")
     parser.addoption("--frames", type=int, default=50_000, help="damaged messages of the Handle protocol")

@@ -41,10 +41,11 @@ from node.national.view import NationalView
 from node.openapi import document
 from node.own_certificate import own_pair
 from node.own_face import site_of
+from node.parts import accounts_of, uploads_of
+from node.printing import labels_of, reports_of, typesetter_of
 from node.rate_limit import RateLimit
 from node.routes import Route
 from node.tls import ServerCertificate
-from node.use_cases import accounts_of, labels_of, reports_of, typesetter_of, uploads_of
 from node.worker import application, guard_limits, listening, sessions_of
 from registry.accounts.access_keys import AccessKeys
 from registry.accounts.accounts import Accounts

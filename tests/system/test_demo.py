@@ -21,17 +21,13 @@ import pytest
 from node.demo.workload import write_files
 from node.errors import NodeError
 from node.http_server import bind
+from tests.support.node_process import free_port
 
 pytestmark = pytest.mark.system
 
 DATA = Path(__file__).parents[2] / "node" / "demo" / "products.csv"
 PREPARED_BAD_ROWS = 17
 SOMEBODY_S_DATABASE = "postgresql://nobody@127.0.0.1:1/production"  # never to be touched by a demo
-
-
-def free_port() -> int:
-    with bind("127.0.0.1", 0) as probe:
-        return int(probe.getsockname()[1])
 
 
 def free_ports(number: int) -> int:

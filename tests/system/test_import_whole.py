@@ -23,8 +23,8 @@ from node.demo.scene import Scene
 from node.demo.stage import Stage
 from node.demo.story import Cast, make_enterprise_user, make_reviewer, signed_in
 from node.demo.workload import enterprises
-from node.http_server import bind
 from node.serve import node_running
+from tests.support.node_process import free_port
 
 pytestmark = pytest.mark.system
 
@@ -113,11 +113,6 @@ def mend(file: Path, kinds: dict[int, str]) -> None:
         writer.writerow(header)
         for row in rows:
             writer.writerow([*good(int(row[line_at]) - 2), *row[len(HEADER) : len(header)]])
-
-
-def free_port() -> int:
-    with bind("127.0.0.1", 0) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

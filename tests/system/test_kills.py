@@ -20,19 +20,14 @@ from node.demo.scene import Scene
 from node.demo.stage import Stage
 from node.demo.story import Cast, make_enterprise_user, make_reviewer, signed_in
 from node.demo.workload import SampleEnterprise, enterprises
-from node.http_server import bind
 from node.serve import node_running
+from tests.support.node_process import free_port
 
 pytestmark = pytest.mark.system
 
 VICTIMS = ("worker", "postgresql", "importer")
 BAD_EVERY = 1000
 UPDATED_EVERY = 5  # rounds
-
-
-def free_port() -> int:
-    with bind("127.0.0.1", 0) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,15 +17,10 @@ from mocknational.store import IssuedKey
 from node.national import delivery
 from node.national.signature import KeyPair
 from tests.support.docking import DockedNode, kill, until
+from tests.support.node_process import free_port
 
 FLAKY = Faults(reject_share=0.1, busy_share=0.1, repeat_share=0.2, drop_share=0.2, delay_ms=2)
 STREAMS = ("enterprise", "prefix", "registration")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def arrived_exactly_once_and_in_order(world: DockedNode, upper: asyncpg.Connection, count: int) -> None:
