@@ -1,7 +1,7 @@
 """Pictures of every page of the console, for every role, in both languages: ``python -m tests.screenshots [FOLDER]``.
 
 The node is one of its own, with something of every kind on it; ``--url`` pictures one that runs, for whom ``--user``
-and ``--password`` (else asked from the environment as ``BIAOSHI_PASSWORD``) name.
+and ``--password`` (or ``BIAOSHI_PASSWORD`` in the environment) name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from node import embedded
 from node.auth import Role
@@ -23,7 +22,7 @@ from tests.conftest import quick_folder
 from tests.support.chromium import chromium, visits
 from tests.support.node import PASSWORD, node_in_thread
 from tests.support.scene import furnish
-from tests.support.walk import pattern_of, reach
+from tests.support.walk import pattern_of, walk
 
 ROLES = (Role.ADMINISTRATOR, Role.REVIEWER, Role.AUDITOR, Role.ENTERPRISE_USER)
 
@@ -56,9 +55,11 @@ def picture(base: str, folder: Path, people: dict[str, str], languages: tuple[st
             for language in languages:
                 with visits(browser, base) as visit:
                     visitor = visit(name, language, password=password)
-                    for address in reach(visitor):
+                    places = {pattern_of(address) or "": address for address, _ in walk(visitor)}
+                    for pattern, address in places.items():
+                        visitor.go(address)
                         visitor.page.wait_for_timeout(300)  # charts are drawn
-                        place = re.sub(r"[^\w]+", "-", pattern_of(urlsplit(address).path) or "").strip("-")
+                        place = re.sub(r"\W+", "-", pattern).strip("-")
                         visitor.page.screenshot(path=folder / f"{place}.{name}.{language}.png", full_page=True)
                         taken += 1
     return taken

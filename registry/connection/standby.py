@@ -32,7 +32,6 @@ from node.national.duties import Duty
 from node.national.instructions import Compared
 from node.sql import statements_beside
 from registry.connection.standby_page import page_of, standby_records
-from registry.connection.takeover import takeover_is_active
 from registry.export.exports import settled_position
 
 log = structlog.get_logger("standby")
@@ -227,9 +226,8 @@ class Standby:
     async def _check_nobody_needs_them(self, client: NationalClient, position: int) -> None:
         """Whether records above, of changes that this database has lost, may be replaced: not while they answer."""
         async with self._connection() as connection:
-            active = await takeover_is_active(connection)
-            last = await connection.fetchval(_SQL["last_instruction_kept"])
-        if active or (await client.instructions(last)).instructions:
+            told = await connection.fetchrow(_SQL["told_from_above"])
+        if told["needed"] or (await client.instructions(told["last_instruction"])).instructions:
             raise StandbyAhead(
                 "the node above has changes that this database has lost; they stay while a takeover lasts or "
                 "instructions wait",

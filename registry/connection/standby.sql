@@ -4,9 +4,12 @@
 -- A position above that is further than this was never sent by this database.
 SELECT standby_sent FROM national_state
 
--- name: last_instruction_kept
--- Whatever comes after it has to be known before records above are given up.
-SELECT last_instruction FROM national_state
+-- name: told_from_above
+-- Whether a takeover lasts or an instruction waits, which may be one, and the last one kept: all at one moment.
+SELECT last_instruction,
+       EXISTS (SELECT FROM takeover WHERE ended_at IS NULL AND NOT drill)
+       OR EXISTS (SELECT FROM instruction WHERE outcome IS NULL) AS needed
+FROM national_state
 
 -- name: note_sending
 -- Before changes go up to a position, and when a snapshot as of one has begun.

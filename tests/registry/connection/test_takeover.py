@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from mocknational import takeover
+from registry.connection.standby import Standby, StandbyAhead
 from registry.connection.takeover import ACTIVE
 from tests.support.connected import Connected, digest
 from tests.support.docking import now, until
@@ -182,6 +183,22 @@ async def test_what_this_node_lost_stays_above_while_it_is_answered_from_there(
         await connected.pool.execute("UPDATE takeover SET ended_at = now()")  # decided: it is given up
         await until(lambda: _gone(connected, "88.101.2001/Pump-19"))
     assert len(await connected.records()) == 19
+
+
+async def test_an_instruction_that_waits_may_be_a_takeover_and_keeps_the_records_above(
+    connected: Connected, maker: Holder
+) -> None:
+    """Kept and not yet performed: neither is a takeover known, nor is there anything new to be fetched."""
+    async with connected.steward():
+        await connected.level()
+    await connected.pool.execute("UPDATE national_state SET standby_sent = 19, last_instruction = 7")
+    await connected.pool.execute(
+        "INSERT INTO instruction (sequence, instruction_id, kind, body, issued_at, received_at)"
+        " VALUES (7, gen_random_uuid(), 'takeover', '{}', now(), now())"
+    )
+    standby = Standby(connected.pool, now, rows=100)
+    with pytest.raises(StandbyAhead):
+        await standby._check_nobody_needs_them(None, 20)  # type: ignore[arg-type]  # nobody is asked
 
 
 async def _gone(connected: Connected, name: str) -> bool:
