@@ -9,7 +9,7 @@ import re
 import zlib
 
 _OBJECT = re.compile(rb"(\d+) 0 obj\s(.*?)endobj", re.DOTALL)
-_STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
+_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
 _SHOWN = re.compile(rb"/(\w+) [\d.]+ Tf|<([0-9A-Fa-f]+)>|\(", re.DOTALL)
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
@@ -85,7 +85,7 @@ def _reference(thing: bytes, name: bytes) -> int:
 def _stream(thing: bytes) -> bytes:
     found = _STREAM.search(thing)
     assert found is not None
-    return zlib.decompress(found[1])
+    return zlib.decompressobj().decompress(found[1])
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
