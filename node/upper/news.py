@@ -43,7 +43,7 @@ class News:
             return
         self._waiting += 1
         if self._looking is None or self._looking.done():
-            self._seen = None  # nobody looked since: let the first look wake whoever waits
+            # What it saw last stays: whatever came while nobody looked differs from it and wakes whoever waits, once.
             self._looking = asyncio.create_task(self._look_for_ever())
         try:
             await pause(mark, seconds)

@@ -336,6 +336,24 @@ async def test_nobody_looks_while_nobody_waits() -> None:
     assert looks == seen
 
 
+async def test_who_waits_alone_is_not_woken_by_what_was_seen_before() -> None:
+    looks = wakes = 0
+
+    async def look() -> object:
+        nonlocal looks
+        looks += 1
+        return "the same"
+
+    news = News(look, 0.05)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + 0.5
+    while (left := until - loop.time()) > 0:
+        await news.wait(news.mark(), left)
+        wakes += 1
+    assert wakes <= 2, "the first look wakes, and the end of the time"
+    assert looks <= 12
+
+
 async def test_the_look_goes_on_after_the_database_was_away() -> None:
     answers: list[object] = [OSError("away"), asyncpg.AdminShutdownError("going"), 1, 1, 2]
 
