@@ -43,11 +43,16 @@ JOIN identifier_history h ON (h.prefix_id, h.suffix_key, h.version) = (i.prefix_
 WHERE i.prefix_id = $1 AND i.suffix_key = ANY ($2::text[])
 
 -- name: find_taken_values
--- Which values of unique attributes another identifier holds.
-SELECT a.attribute_index, a.value, a.suffix_key
+-- Which values of unique attributes another identifier holds. Each is looked up by itself, whatever the plan: one made
+-- before a first import filled the table, and kept by the connection, would read all of it for every batch.
+SELECT wanted.attribute_index, wanted.value, held.suffix_key
 FROM unnest($3::int[], $4::text[]) AS wanted (attribute_index, value)
-JOIN attribute_index a ON a.prefix_id = $1 AND a.template_id = $2 AND a.is_unique
-     AND a.attribute_index = wanted.attribute_index AND a.value = wanted.value
+CROSS JOIN LATERAL (
+    SELECT a.suffix_key FROM attribute_index a
+    WHERE a.prefix_id = $1 AND a.template_id = $2 AND a.is_unique
+          AND a.attribute_index = wanted.attribute_index AND a.value = wanted.value
+    LIMIT 1
+) AS held
 
 -- name: revive
 -- Registrations of identifiers that were deleted: their versions go on, and history learns what they were.
