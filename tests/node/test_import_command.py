@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pty
@@ -172,22 +173,39 @@ async def test_a_batch_is_shown_and_undone_by_its_number(node: Node, tmp_path: P
     assert (await biaoshi(node, "batch", "undo", batch_id)).json == undone.json
 
 
+@contextlib.asynccontextmanager
+async def holding(node: Node, suffix: str) -> AsyncIterator[None]:
+    """Whoever registers this suffix meanwhile waits: somebody else has nearly done so, and then has not."""
+    async with node.world.pool.acquire() as connection:
+        under_way = connection.transaction()
+        await under_way.start()
+        try:
+            await connection.execute(
+                "INSERT INTO identifier (prefix_id, template_id, version, registered_at, updated_at, suffix_key, record)"
+                " SELECT prefix_id, $2, 1, now(), now(), $3, '' FROM prefix WHERE prefix = $1",
+                PREFIX[-1], node.template.template_id, suffix,
+            )  # fmt: skip
+            yield
+        finally:
+            await under_way.rollback()
+
+
 async def test_an_interrupted_import_says_how_to_go_on(node: Node, tmp_path: Path) -> None:
     file = write(tmp_path, rows=60_000)
     asked = ["import", file, *PREFIX, "--template", "pump"]
-    process = await asyncio.create_subprocess_exec(
-        *command(*asked, "--server", node.url), env=environment(node), stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(30):
-        while not (await states(node)).get(1):  # noqa: ASYNC110 - what another process does is looked for
-            await asyncio.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = await process.communicate()
-    assert process.returncode == 130
-    assert "重新执行" in err.decode()
-    settled = (await states(node))[1]
-    assert settled < 60_000
+    async with holding(node, "PUMP-050000"):
+        process = await asyncio.create_subprocess_exec(
+            *command(*asked, "--server", node.url), env=environment(node), stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        async with asyncio.timeout(30):
+            while not (await states(node)).get(1):  # noqa: ASYNC110 - what another process does is looked for
+                await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+        assert process.returncode == 130
+        assert "重新执行" in err.decode()
+        assert (await states(node))[1] < 60_000
     ended = await biaoshi(node, *asked)
     assert (ended.status, ended.json["registered"], await states(node)) == (0, 60_000, {1: 60_000})
 
