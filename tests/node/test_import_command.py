@@ -181,8 +181,8 @@ async def holding(node: Node, suffix: str) -> AsyncIterator[None]:
         await under_way.start()
         try:
             await connection.execute(
-                "INSERT INTO identifier (prefix_id, template_id, version, registered_at, updated_at, suffix_key, record)"
-                " SELECT prefix_id, $2, 1, now(), now(), $3, '' FROM prefix WHERE prefix = $1",
+                "INSERT INTO identifier (prefix_id, template_id, version, registered_at, updated_at, suffix_key,"
+                " record) SELECT prefix_id, $2, 1, now(), now(), $3, '' FROM prefix WHERE prefix = $1",
                 PREFIX[-1], node.template.template_id, suffix,
             )  # fmt: skip
             yield
