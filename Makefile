@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench-import bench-register bench-search bench-handle bench-counting bench-link bench-snms test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -59,6 +59,9 @@ bench-register: .venv/test ## single registrations over keep-alive HTTP; ARGS='-
 
 bench-search: .venv/test ## searches among 2,000,000 identifiers: first page, tenth page, count; ARGS='--rows N'
 	@$(BIN)/python -m loadtest.bench_search $(ARGS)
+
+bench-pages: .venv/test ## pages of the console in front of 2,000,000 identifiers; ARGS='--rows N'
+	@$(BIN)/python -m loadtest.bench_pages $(ARGS)
 
 bench-handle: .venv/test ## the native protocol beside a C program that only echoes; ARGS='--parts cost proofs idle'
 	@$(BIN)/python -m loadtest.bench_handle $(ARGS)

@@ -1,9 +1,7 @@
 """Searching among two million identifiers over HTTP: how long the first page takes, the tenth, and a count.
 
-A real node (``loadtest/bench_node.py``). The identifiers are copied straight into their tables, records and side
-index as registration writes them; history is left out, for no search reads it. Suffixes count up with time, which is
-the hardest order: what a time finds lies together, far from where a walk along the suffixes begins. Every repetition
-asks for something else. Exits with 1 when the median of any kind's first page takes longer than the goal.
+A real node (``loadtest/bench_node.py``) with a stock of machines (``loadtest/machines.py``). Every repetition asks
+for something else. Exits with 1 when the median of any kind's first page takes longer than the goal.
 """
 
 from __future__ import annotations
@@ -15,57 +13,15 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-import asyncpg
-
-from loadtest.bench_node import Ground, ground
+from loadtest.bench_node import ground
+from loadtest.machines import BEGAN, RARE_EVERY, STEP, publish, stock, suffix_of
 from node.client import Client
-from registry.templates.attributes import Attribute, Kind
-from registry.templates.encoder import Encoder
-from registry.templates.template import Template
 
 GOAL_MS = 200
-_CHUNK = 20_000
 _PAGE = 50
 _TENTH = 10
-_BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
-_STEP = timedelta(seconds=30)
-_RARE_EVERY = 500_000  # identifiers with a mark in their suffix and model
-_VALVE_EVERY = 2_000
-_OTHER_STATE_EVERY = 200  # suspended and deleted ones in turn
-_MODELS = 1_000
-
-MACHINE: dict[str, Any] = {
-    "name": "machine",
-    "title_zh": "机器",
-    "attributes": [
-        {"name": "name", "title_zh": "名称", "required": True},
-        {"name": "serial", "title_zh": "出厂编号", "unique": True},
-        {"name": "model", "title_zh": "型号", "listed": True},
-        {"name": "power", "title_zh": "功率", "kind": "number", "listed": True},
-        {"name": "made_on", "title_zh": "生产日期", "kind": "date", "listed": True},
-    ],
-}
-
-
-def values_of(number: int) -> list[str]:
-    """The attributes of one machine, in the order of the template."""
-    mark = "-RARE" if number % _RARE_EVERY == _RARE_EVERY - 1 else ""
-    return [
-        f"机器 {number % 97} 型",
-        f"S-{number}",
-        f"CP-{number * 7919 % _MODELS:04d}{mark}",
-        f"{number * 104_729 % 20_000 / 100:.2f}",
-        (_BEGAN + number * _STEP).date().isoformat(),
-    ]
-
-
-def suffix_of(number: int) -> str:
-    mark = "-RARE" if number % _RARE_EVERY == _RARE_EVERY - 1 else ""
-    return f"MACHINE-{number:09d}{mark}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +38,7 @@ def kinds(rows: int) -> list[Kindred]:
     stretch = rows // 40
 
     def at(number: int) -> str:
-        return (_BEGAN + number * _STEP).isoformat().replace("+00:00", "Z")
+        return (BEGAN + number * STEP).isoformat().replace("+00:00", "Z")
 
     def day(number: int) -> str:
         return at(number)[:10]
@@ -142,9 +98,9 @@ async def bench(rows: int, repetitions: int) -> None:
     """Run once and print the table. Exits with 1 when a first page was too slow or a search found too little."""
     async with ground() as place:
         client = place.scene.client.acting_with(place.token)
-        machine, valve = await _publish(client, "machine"), await _publish(client, "valve")
+        machine, valve = await publish(client, "machine"), await publish(client, "valve")
         began = time.perf_counter()
-        await _stock(place, rows, machine, valve)
+        await stock(place, rows, machine, valve)
         print(f"{rows:,} identifiers with 4 attributes in the side index, in {time.perf_counter() - began:.0f} s")
         slow = []
         print(
@@ -165,64 +121,6 @@ async def bench(rows: int, repetitions: int) -> None:
                 await _to_the_end(client, place.prefix, kind, rows)
         if slow:
             raise SystemExit(f"the first page takes more than {GOAL_MS} ms: {', '.join(slow)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Mould:
-    """A published template, ready to make rows with."""
-
-    template_id: int
-    attributes: tuple[Attribute, ...]
-    encoder: Encoder
-
-
-async def _publish(client: Client, name: str) -> Mould:
-    made = await client.post("/v1/templates", {**MACHINE, "name": name})
-    published = await client.post(f"/v1/templates/{made['template_id']}/publish")
-    template = Template.from_json({**MACHINE, "name": name, "version": 1})
-    return Mould(published["template_id"], template.attributes, template.compile())
-
-
-async def _stock(place: Ground, rows: int, machine: Mould, valve: Mould) -> None:
-    connection = await asyncpg.connect(place.scene.server.url())
-    try:
-        prefix_id = await connection.fetchval("SELECT prefix_id FROM prefix WHERE prefix = $1", place.prefix)
-        for start in range(0, rows, _CHUNK):
-            identifiers, side = [], []
-            for number in range(start, min(start + _CHUNK, rows)):
-                made, entries = _rows(prefix_id, number, valve if number % _VALVE_EVERY == 7 else machine)
-                identifiers.append(made)
-                side.extend(entries)
-            await connection.copy_records_to_table(
-                "identifier", records=identifiers,
-                columns=("prefix_id", "template_id", "version", "state", "registered_at", "updated_at", "suffix_key",
-                         "record"),
-            )  # fmt: skip
-            await connection.copy_records_to_table(
-                "attribute_index", records=side,
-                columns=("prefix_id", "template_id", "attribute_index", "is_unique", "value", "suffix_key", "number"),
-            )  # fmt: skip
-        # What autovacuum does within minutes of an import.
-        await connection.execute("VACUUM ANALYZE identifier, attribute_index")
-    finally:
-        await connection.close()
-
-
-def _rows(prefix_id: int, number: int, mould: Mould) -> tuple[tuple[object, ...], list[tuple[object, ...]]]:
-    """The row of one identifier and those of its side index; a deleted one has no data left."""
-    state = 1 if number % _OTHER_STATE_EVERY != 3 else 2 + number // _OTHER_STATE_EVERY % 2
-    suffix, at, values = suffix_of(number), _BEGAN + number * _STEP, values_of(number)
-    encoded = mould.encoder.row(values, int(at.timestamp()).to_bytes(4, "big"))
-    if isinstance(encoded, list):
-        raise SystemExit(f"row {number}: {encoded}")
-    record = encoded[0] if state != 2 else b"\0\0\0\0"
-    side: list[tuple[object, ...]] = [
-        (prefix_id, mould.template_id, attribute.index, attribute.unique, value, suffix,
-         Decimal(value) if attribute.kind is Kind.NUMBER else None)
-        for attribute, value in zip(mould.attributes, values, strict=True)
-        if attribute.indexed and state != 2
-    ]  # fmt: skip
-    return (prefix_id, mould.template_id, 1, state, at, at, suffix, record), side
 
 
 async def _measure(client: Client, prefix: str, kind: Kindred, repetitions: int) -> Times:
@@ -260,7 +158,7 @@ async def _to_the_end(client: Client, prefix: str, kind: Kindred, rows: int) -> 
         query["cursor"] = page["next_cursor"]
     seconds = time.perf_counter() - began
     print(f"  … to its end: {found} found by {requests} requests in {seconds:.1f} s")
-    if found != sum(1 for number in range(_RARE_EVERY - 1, rows, _RARE_EVERY)):
+    if found != sum(1 for number in range(RARE_EVERY - 1, rows, RARE_EVERY)):
         raise SystemExit(f"{kind.name}: {found} found")
 
 

@@ -40,7 +40,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "node/resolve_command.py": {"node", "resolver", "loadtest"},  # two verbs of node/cli.py
     "loadtest/bench_node.py": {"node", "loadtest"},
     "loadtest/bench_counting.py": {"node", "resolver", "loadtest"},
-    "loadtest/bench_search.py": {"node", "registry", "loadtest"},
+    "loadtest/machines.py": {"node", "registry", "loadtest"},
 }
 WIRE = ("codes", "envelope", "fields", "message", "bodies", "credential", "fragments", "replication")
 """The bytes of the Handle protocol: no sockets, no database."""

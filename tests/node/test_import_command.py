@@ -190,13 +190,18 @@ async def holding(node: Node, suffix: str) -> AsyncIterator[None]:
             await under_way.rollback()
 
 
+def _heed_interruption() -> None:
+    """A suite in the background of a shell ignores Ctrl-C, and whatever it starts would do so, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def test_an_interrupted_import_says_how_to_go_on(node: Node, tmp_path: Path) -> None:
     file = write(tmp_path, rows=60_000)
     asked = ["import", file, *PREFIX, "--template", "pump"]
     async with holding(node, "PUMP-050000"):
         process = await asyncio.create_subprocess_exec(
             *command(*asked, "--server", node.url), env=environment(node), stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, preexec_fn=_heed_interruption,
         )  # fmt: skip
         async with asyncio.timeout(30):
             while not (await states(node)).get(1):  # noqa: ASYNC110 - what another process does is looked for
