@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import aiohttp
 import asyncpg
+from aiohttp.web_app import _cached_build_middleware
 from argon2.profiles import CHEAPEST
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from yarl import URL
@@ -285,6 +286,7 @@ async def running_node(
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(pool.terminate)
+        stack.callback(_cached_build_middleware.cache_clear)  # it keeps every application that ever answered
         await stack.enter_async_context(counter)
         await stack.enter_async_context(answers)
         beyond = await stack.enter_async_context(beyond_of(settings.recursion))
