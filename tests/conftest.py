@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -67,6 +68,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if {"database_url", "server_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.database)
     items.sort(key=lambda item: item.get_closest_marker("system") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def quick_folder() -> str | None:
