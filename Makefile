@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
+# Proofs that take as long as they take: no test of theirs is ended after ten minutes.
+LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-external style check soak model fuzz screenshots bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms test-million lock clean
@@ -32,21 +34,21 @@ check: style ## style, types, architecture
 	@$(BIN)/python -m pytest tests/architecture $(ARGS)
 
 test-million: .venv/test ## a million rows with 1,000 bad ones: the good are registered, the corrected complete it
-	@$(BIN)/python -m pytest tests/system/test_import_whole.py --rows 1000000 $(ARGS)
+	@$(LONG) tests/system/test_import_whole.py --rows 1000000 $(ARGS)
 
 soak: .venv/test ## kill -9 rounds: a 200,000-row import, a million resolutions, 50,000 events upward
-	@$(BIN)/python -m pytest tests/system/test_kills.py --rows 200000 --rounds 60 $(ARGS)
-	@$(BIN)/python -m pytest tests/system/test_counting_proof.py tests/resolver/counting/test_torn_stores.py \
+	@$(LONG) tests/system/test_kills.py --rows 200000 --rounds 60 $(ARGS)
+	@$(LONG) tests/system/test_counting_proof.py tests/resolver/counting/test_torn_stores.py \
 	  --events 1000000 --kills 20 --torn 1000 $(ARGS)
-	@$(BIN)/python -m pytest tests/system/test_link_proof.py --link-events 50000 --link-kills 200 $(ARGS)
-	@$(BIN)/python -m pytest tests/docking --docking-whole $(ARGS)
+	@$(LONG) tests/system/test_link_proof.py --link-events 50000 --link-kills 200 $(ARGS)
+	@$(LONG) tests/docking --docking-whole $(ARGS)
 
 model: .venv/test ## 500 sequences of 50 acts over HTTP against a dictionary
-	@$(BIN)/python -m pytest tests/system/test_model.py --sequences 500 --acts 50 $(ARGS)
+	@$(LONG) tests/system/test_model.py --sequences 500 --acts 50 $(ARGS)
 
 fuzz: .venv/test ## a million damaged messages of the Handle protocol; the borders of every schema of /v1
-	@$(BIN)/python -m pytest tests/resolver/handle/test_fuzz.py --frames 1000000 $(ARGS)
-	@$(BIN)/python -m pytest tests/registry/api/test_contract.py --contract-whole $(ARGS)
+	@$(LONG) tests/resolver/handle/test_fuzz.py --frames 1000000 $(ARGS)
+	@$(LONG) tests/registry/api/test_contract.py --contract-whole $(ARGS)
 
 screenshots: .venv/test ## pictures of every page in both languages; ARGS='FOLDER'
 	@$(BIN)/python -m tests.screenshots $(ARGS)
