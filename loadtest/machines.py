@@ -54,6 +54,7 @@ def values_of(number: int) -> list[str]:
 
 
 def suffix_of(number: int) -> str:
+    """The suffix of one machine."""
     mark = "-RARE" if number % RARE_EVERY == RARE_EVERY - 1 else ""
     return f"MACHINE-{number:09d}{mark}"
 
@@ -68,6 +69,7 @@ class Mould:
 
 
 async def publish(client: Client, name: str) -> Mould:
+    """A published template of that name, with the attributes of a machine. Raises as ``Client.post``."""
     made = await client.post("/v1/templates", {**MACHINE, "name": name})
     published = await client.post(f"/v1/templates/{made['template_id']}/publish")
     template = Template.from_json({**MACHINE, "name": name, "version": 1})
@@ -75,6 +77,7 @@ async def publish(client: Client, name: str) -> Mould:
 
 
 async def stock(place: Ground, rows: int, machine: Mould, valve: Mould) -> None:
+    """So many identifiers below the prefix of the place, all of them machines but every 2,000th, which is a valve."""
     connection = await asyncpg.connect(place.scene.server.url())
     try:
         prefix_id = await connection.fetchval("SELECT prefix_id FROM prefix WHERE prefix = $1", place.prefix)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
 import asyncpg
 
 from resolver.connection import SESSION
 from resolver.local import SQL
+from tests.support.plans import steps_on
 from tests.support.shelf import AT, Shelf
-
-
-def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from steps(below)
 
 
 async def test_a_look_up_finds_its_row_by_its_key_in_tables_that_nobody_has_analysed(
@@ -36,6 +27,6 @@ async def test_a_look_up_finds_its_row_by_its_key_in_tables_that_nobody_has_anal
         )
     finally:
         await reader.close()
-    [looked] = [step for step in steps(json.loads(explained)[0]["Plan"]) if step.get("Relation Name") == "identifier"]
+    [looked] = steps_on("identifier", explained)
     assert "suffix_key" in looked["Index Cond"]
     assert looked["Actual Rows"] == 1

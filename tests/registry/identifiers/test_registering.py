@@ -18,9 +18,11 @@ from node.errors import NodeError
 from node.journal import Actor, Interface
 from node.record import decode_values
 from registry.identifiers.identifiers import AttributesInvalid, IdentifierExists, StoredIdentifier, ValueTaken
+from registry.identifiers.writing import SQL
 from registry.prefixes import PrefixNotEnabled
 from registry.templates.stored import TemplateNotPublished, TemplateUnknown
 from registry.transitions import Verb
+from tests.support.plans import rows_read, steps_on
 from tests.support.world import PUMP, Holder, World, actor
 
 TREE: dict[str, Any] = {
@@ -310,3 +312,20 @@ async def test_numbers_references_and_files_stand_beside_a_registration(world: W
         await register(world, holder, "part", {"name": "叶轮"}, template="tree")
     with pytest.raises(ValueTaken):
         await asyncio.gather(register(world, holder, "X", good(1)), register(world, holder, "Y", good(1)))
+
+
+async def test_a_unique_value_is_found_by_its_key_also_by_a_plan_of_before_the_first_import(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE taken (int, int, int[], text[]) AS {SQL['find_taken_values']}")
+        asked = "EXECUTE taken(1, 1, ARRAY[2, 2, 2], ARRAY['S-7', 'S-2000', 'none'])"
+        assert await connection.fetch(asked) == []
+        await connection.execute(
+            "INSERT INTO attribute_index (prefix_id, template_id, attribute_index, is_unique, value, suffix_key)"
+            " SELECT 1, 1, 2, true, 'S-' || n, 'P-' || n FROM generate_series(1, 3000) AS n"
+        )
+        found = {(row["value"], row["suffix_key"]) for row in await connection.fetch(asked)}
+        assert found == {("S-7", "P-7"), ("S-2000", "P-2000")}
+        explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}")
+    [looked] = steps_on("attribute_index", explained)
+    assert rows_read(looked) < 10, "those that were asked for, not all of them"
