@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import resource
 import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -34,18 +33,17 @@ from admin.console.console import add_console
 from admin.settings.effective import effective_settings
 from admin.tracing import trace_routes
 from node import __version__, metrics, observe
-from node.child import MEETING_PLACE, PLACE, database_url, until_there, utc_now
+from node.child import database_url, until_there, utc_now
 from node.config import Settings
 from node.database import Pool, open_pool
-from node.http_server import Bounds, HttpServer, bind
+from node.fronts import handle_service_of, http_server_of, make_room_for_connections, resolver_of
 from node.openapi import document
-from node.own_face import answers_below, certificate_of, seal_key_file, site_key_file, site_of
+from node.own_face import answers_below, seal_key_file, site_key_file, site_of
 from node.parts import counting_folder, uploads_of
 from node.printing import labels_of, reports_of, typesetter_of
 from node.sealing import Seal, seal_of
 from node.site_key import site_key
 from node.supervisor import ParentLink, until_told_to_stop
-from node.tls import ServerCertificate
 from node.upper.desk import UpperDesk
 from node.use_cases import storage_of, use_cases
 from node.web import TENANT_SEEN, WebSettings, make_app
@@ -59,10 +57,6 @@ from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
 from resolver.counting.never import NeverCounts
 from resolver.handle import http_post
-from resolver.handle import ports as handle_ports
-from resolver.handle.conversation import Place
-from resolver.handle.guard import GuardLimits
-from resolver.handle.service import HandleService, Listening
 from resolver.http.routes import HandleDesk
 from resolver.http.sessions import Sessions
 from resolver.recursion.beyond import Beyond, beyond_of
@@ -70,7 +64,6 @@ from resolver.recursion.tracing import Tracer
 
 log = structlog.get_logger("serve")
 
-_OWN_FILES = 1024
 _PROBE_SECONDS = 1.0
 _DESCRIPTION = (
     "工业互联网标识解析二级节点的管理接口：企业、前缀、数据模板、标识、批量注册。"
@@ -81,7 +74,7 @@ _DESCRIPTION = (
 async def worker(settings: Settings, link: ParentLink, config_file: Path | None = None) -> None:
     """Answer HTTP until told to stop; requests under way are finished."""
     url = database_url(settings)
-    _make_room_for(settings.http.connections + settings.handle.connections)
+    make_room_for_connections(settings)
     pool = await until_there(
         lambda: open_pool(
             url,
@@ -96,16 +89,7 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
     key = await asyncio.to_thread(site_key, site_key_file(settings))
     seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
     site = site_of(settings, key)
-    answers = Resolver(
-        settings.database.reader_url or url,
-        listen_url=url,
-        site=site,
-        cache_entries=settings.resolver.cache_entries,
-        missing_entries=settings.resolver.missing_entries,
-        missing_seconds=settings.resolver.missing_seconds,
-        stale_seconds=settings.resolver.stale_seconds,
-        lookup_seconds=settings.resolver.lookup_seconds,
-    )
+    answers = resolver_of(settings, url, site)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(counter)
@@ -116,13 +100,7 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
         if sealed:
             log.info("old_contacts_sealed", enterprises=sealed)
         administration = HandleAdministration(pool, utc_now, site.prefix)
-        handle, host = settings.handle, settings.http.host
-        ports = handle_ports.bind(host, handle.port, udp=handle.udp) if handle.enabled else None
-        native = HandleService(
-            answers, counter, administration, site, key, utc_now, guard_limits(settings),
-            listening=listening(settings, ports) if ports is not None else None,
-            place=_place(), directory=Path(os.environ.get(MEETING_PLACE, "")), beyond=beyond,
-        )  # fmt: skip
+        native = handle_service_of(settings, answers, counter, administration, site, key, beyond)
         desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, key), site)
         cases = use_cases(settings, pool, seal, storage)
         profiles = await asyncio.to_thread(read_profiles, settings.acceptance.profiles)
@@ -137,28 +115,13 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
         if answers_below(settings):
             await stack.enter_async_context(_desk_for_nodes_below(settings, app, pool, seal))
         await stack.enter_async_context(native)
-        http = settings.http
-        bounds = Bounds(
-            http.header_seconds, http.idle_seconds, http.connections, http.connections_per_source, http.allow_list
-        )
-        secure, certificate = [], None
-        if settings.https.enabled:
-            secure = [bind(http.host, settings.https.port)]
-            certificate = ServerCertificate(certificate_of(settings))
-        await stack.enter_async_context(
-            HttpServer(
-                app,
-                [bind(http.host, port) for port in (http.port, *http.extra_ports)],
-                bounds,
-                secure=secure,
-                certificate=certificate,
-            )
-        )
+        await stack.enter_async_context(http_server_of(settings, app))
         # What stands now stays to the end: to look through it for garbage again and again took an eighth of the CPU
         # of bulk registration.
         gc.collect()
         gc.freeze()
-        log.info("worker_ready", port=http.port, handle_port=settings.handle.port if settings.handle.enabled else 0)
+        handle_port = settings.handle.port if settings.handle.enabled else 0
+        log.info("worker_ready", port=settings.http.port, handle_port=handle_port)
         await until_told_to_stop(link)
 
 
@@ -234,36 +197,6 @@ def _desk_for_nodes_below(
     )  # fmt: skip
 
 
-def listening(settings: Settings, ports: handle_ports.Ports) -> Listening:
-    """The sockets of the Handle protocol with their bounds."""
-    handle, allow_list = settings.handle, settings.http.allow_list
-    bounds = Bounds(
-        handle.first_seconds, handle.idle_seconds, handle.connections, handle.connections_per_source, allow_list
-    )
-    return Listening(
-        ports,
-        bounds,
-        pipelined=handle.pipelined,
-        udp_ratio=handle.udp_ratio,
-        udp_answers=handle.udp_answers,
-        udp_slip=handle.udp_slip,
-        udp_reassemblies=handle.udp_reassemblies,
-        udp_reassembly_seconds=handle.udp_reassembly_seconds,
-    )
-
-
-def guard_limits(settings: Settings) -> GuardLimits:
-    """What the proofs and sessions of the Handle protocol may cost and how long they hold."""
-    handle = settings.handle
-    return GuardLimits(
-        handle.challenge_seconds,
-        handle.session_seconds,
-        handle.iterations,
-        handle.legacy_proofs,
-        handle.login_networks,
-    )
-
-
 def sessions_of(settings: Settings, pool: Pool, key: RSAPrivateKey) -> Sessions:
     """The sessions of the Handle JSON interface, the same in every process that has the node's key."""
     secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -275,12 +208,6 @@ def sessions_of(settings: Settings, pool: Pool, key: RSAPrivateKey) -> Sessions:
         challenge_seconds=handle.challenge_seconds,
         session_seconds=handle.session_seconds,
     )
-
-
-def _place() -> Place:
-    """Which of the workers this process is; the only one, unless the supervisor says otherwise."""
-    number, _, of = os.environ.get(PLACE, "0/1").partition("/")
-    return Place(int(number), int(of))
 
 
 async def counter_of(settings: Settings, pool: Pool) -> ResolutionCounter:
@@ -295,14 +222,6 @@ async def counter_of(settings: Settings, pool: Pool) -> ResolutionCounter:
         laboratory=laboratory,
         client_addresses=counting.client_addresses,
     )
-
-
-def _make_room_for(connections: int) -> None:
-    """As many open files as the bounds allow connections, as far as the system lets us."""
-    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _OWN_FILES
-    if usual < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), most))
 
 
 class _Probe:

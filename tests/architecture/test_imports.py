@@ -24,6 +24,9 @@ EXCEPTIONS: dict[str, set[str]] = {
     "node/cli.py": set(PACKAGES),
     "node/serve.py": set(PACKAGES),
     "node/worker.py": set(PACKAGES),
+    "node/fronts.py": {"node", "resolver"},  # parts of workers, and of processes that only resolve
+    "node/resolving.py": {"node", "resolver"},
+    "node/keeper.py": {"node", "resolver", "admin"},
     "node/use_cases.py": set(PACKAGES),
     "node/parts.py": set(PACKAGES),
     "node/printing.py": set(PACKAGES),

@@ -18,10 +18,10 @@ from typing import Any
 from node.client_address import Network
 from node.config import Settings
 from node.database import Pool
+from node.fronts import guard_limits
 from node.http_server import Bounds
 from node.own_face import site_of
 from node.record import Record
-from node.worker import guard_limits
 from registry.handle.administration import HandleAdministration
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
