@@ -16,6 +16,7 @@ import structlog
 from asyncpg import Connection as Connection
 from asyncpg import Pool as Pool
 
+from node import servers
 from node.errors import Unavailable
 from node.pause import pause
 
@@ -33,7 +34,10 @@ AWAY = (
     asyncpg.QueryCanceledError,
     asyncpg.InterfaceError,
     # A connection that was told of a shutdown but not yet closed; asyncpg has no better name for it.
+    # None of the servers of an address being the primary is one of these, too.
     asyncpg.InternalClientError,
+    # A primary that became a standby: to write, another server has to be found.
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 
@@ -60,10 +64,12 @@ def database_errors() -> Iterator[None]:
 
 
 async def open_pool(url: str, role: str, *, size: int, seconds: float, name: str) -> Pool:
-    """A pool whose sessions act as ``role``. Raises ``DatabaseAway``."""
+    """A pool whose sessions act as ``role``, on the primary of the servers in ``url``. Raises ``DatabaseAway``."""
     with database_errors():
         pool: Pool = await asyncpg.create_pool(
             url,
+            connect=servers.connect,
+            target=servers.PRIMARY,
             connection_class=_Session,
             min_size=1,
             max_size=size,
@@ -148,9 +154,10 @@ class Listener:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _listen(self) -> None:
-        connection = await asyncpg.connect(
+        connection = await servers.connect(
             self._url,
             timeout=5,
+            target=servers.PRIMARY,
             server_settings={"role": "biaoshi_reader", "application_name": "biaoshi listener"},
         )
         gone = asyncio.Event()

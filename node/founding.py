@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-import asyncpg
-
+from node import servers
 from node.database import Pool, database_errors, transaction
 from node.sql import statements_beside
 
@@ -20,7 +19,7 @@ async def found(url: str, *, laboratory: bool, at: datetime) -> bool:
     ``DatabaseAway``, ``LoginRefused``.
     """
     with database_errors():
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await servers.connect(url, timeout=10, target=servers.PRIMARY)
     try:
         await connection.execute(_SQL["found_node"], uuid4(), laboratory, at)
         if laboratory:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 
+from node import servers
 from node.database import database_errors
 from node.errors import Conflict, Unavailable
 
@@ -74,7 +75,7 @@ async def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
     ``LoginRefused``. Two runs at once are safe: the second waits and finds nothing to do.
     """
     with database_errors():
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await servers.connect(url, timeout=10, target=servers.PRIMARY)
     try:
         if int(connection.get_server_version()[0]) * 10000 < OLDEST_SERVER:
             raise ServerTooOld(

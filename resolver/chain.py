@@ -17,6 +17,7 @@ from node.database import Listener
 from node.identifier import Identifier, Prefix, fold
 from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import select
+from node.servers import PRIMARY
 from node.site import OwnSite
 from resolver import metrics
 from resolver.answer import (
@@ -67,7 +68,10 @@ class Resolver:
         lookup_seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._connection = connection = ReaderConnection(reader_url, seconds=lookup_seconds)
+        self._lags = reader_url != listen_url
+        # What is kept as fresh has to be the primary's word, whichever of several servers that is now.
+        target = None if self._lags else PRIMARY
+        self._connection = connection = ReaderConnection(reader_url, seconds=lookup_seconds, target=target)
 
         def recall(entries: int, load: Callable[[Sequence[Key]], Awaitable[Sequence[Loaded]]]) -> Recall:
             cache = Cache(
@@ -83,7 +87,6 @@ class Resolver:
         self._kinds = (self._identifiers, self._prefixes)
         self._site = site
         self._faces = Faces(connection)
-        self._lags = reader_url != listen_url
         self._listener = Listener(
             listen_url, CHANNEL, on_notice=self._on_notice, on_lost=self._on_lost, on_resumed=self._on_resumed
         )

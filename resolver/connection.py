@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from node.database import AWAY, Connection
+from node.servers import connect
 from resolver.answer import ResolverAway
 
 log = structlog.get_logger("resolver")
@@ -38,10 +39,14 @@ _FAILURES = (*AWAY, asyncpg.PostgresError, asyncpg.InternalClientError)
 
 
 class ReaderConnection:
-    """Questions are asked one after the other, each within ``seconds``, connecting included."""
+    """Questions are asked one after the other, each within ``seconds``, connecting included.
 
-    def __init__(self, url: str, *, seconds: float) -> None:
+    Of several servers in ``url`` the one that is ``target`` is asked; without it, the one that ``url`` wants.
+    """
+
+    def __init__(self, url: str, *, seconds: float, target: str | None = None) -> None:
         self._url = url
+        self._target = target
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
@@ -88,7 +93,7 @@ class ReaderConnection:
         return rows
 
     async def _connect(self, seconds: float) -> Connection:
-        return await asyncpg.connect(self._url, timeout=seconds, server_settings=SESSION)
+        return await connect(self._url, timeout=seconds, target=self._target, server_settings=SESSION)
 
     async def _mend(self) -> None:
         while True:

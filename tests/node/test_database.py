@@ -105,6 +105,17 @@ async def test_a_value_that_does_not_fit_is_not_taken_for_an_absence(pool: Pool)
             await connection.fetchval("SELECT $1::int4", 2**40)
 
 
+async def test_a_server_that_only_reads_is_away_for_whoever_writes(pool: Pool) -> None:
+    async def write_to_a_standby() -> None:
+        async with transaction(pool) as connection:
+            await connection.execute("SET TRANSACTION READ ONLY")
+            await connection.execute("INSERT INTO event (leaf) VALUES ('')")
+
+    with pytest.raises(DatabaseAway) as raised:
+        await write_to_a_standby()
+    assert raised.value.evidence["cause"] == "ReadOnlySQLTransactionError"
+
+
 async def test_a_stopped_server_is_away_and_heals(server: EmbeddedPostgres, pool: Pool) -> None:
     assert await ask(pool) == 42
     await server.stop()
