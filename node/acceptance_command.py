@@ -42,8 +42,8 @@ def acceptance_command(settings_of: Callable[[Path | None], Settings]) -> Callab
         from admin.acceptance.printing import acceptance_table
         from admin.acceptance.profiles import read_profiles
         from admin.acceptance.views import EvaluationView
-        from node.child import utc_now
         from node.database import open_pool
+        from node.laboratory_clock import clock_of
         from node.migrate import migrate
         from node.serve import database_of_running_node
 
@@ -54,7 +54,7 @@ def acceptance_command(settings_of: Callable[[Path | None], Settings]) -> Callab
                 await migrate(url)
                 pool = await open_pool(url, "biaoshi_writer", size=1, seconds=_SECONDS, name="biaoshi acceptance")
                 try:
-                    acceptance = Acceptance(pool, utc_now, profiles, asked.profile)
+                    acceptance = Acceptance(pool, await clock_of(pool), profiles, asked.profile)
                     return EvaluationView.of(await acceptance.judge(profile, at.date() if at else None))
                 finally:
                     await pool.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -10,6 +12,7 @@ import structlog
 
 from node.config import Settings
 from node.database import DatabaseAway, Pool
+from node.laboratory_clock import VARIABLE, Clock
 from node.supervisor import ParentLink
 
 log = structlog.get_logger("serve")
@@ -19,11 +22,21 @@ PLACE = "BIAOSHI_WORKER_PLACE"
 MEETING_PLACE = "BIAOSHI_WORKER_DIRECTORY"
 """Where the workers have the sockets by which they hand each other messages."""
 _RETRY_SECONDS = 0.25
+_LABORATORY = Clock.of_told(os.environ[VARIABLE]) if VARIABLE in os.environ else None
 
 
 def utc_now() -> datetime:
-    """The clock of a running node."""
+    """The time of day: for what expires or proves somebody."""
     return datetime.now(UTC)
+
+
+def node_now() -> datetime:
+    """What a running node dates acts and figures by: the time of day, on a laboratory node perhaps its own clock."""
+    return _LABORATORY.now() if _LABORATORY else datetime.now(UTC)
+
+
+node_time: Callable[[], float] = _LABORATORY.time if _LABORATORY else time.time
+"""The same as Unix seconds: it is asked for with every resolution."""
 
 
 async def until_there(open_it: Callable[[], Awaitable[Pool]], link: ParentLink) -> Pool:

@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.config_accounts import AccountsSettings
@@ -33,6 +33,7 @@ from node.config_fields import (
     NeverCounts,
     Port,
     PrefixText,
+    Rate,
     Seconds,
     Share,
     Texts,
@@ -43,7 +44,7 @@ from node.errors import Malformed
 
 PREFIX = "BIAOSHI_"
 # Names that are no settings: a client's token, keys of the mock national node and of the docking test, the
-# supervisor's link, a worker's place.
+# supervisor's link, a worker's place, the laboratory's clock.
 OTHER_VARIABLES = frozenset(
     {
         "BIAOSHI_TOKEN",
@@ -52,6 +53,7 @@ OTHER_VARIABLES = frozenset(
         "BIAOSHI_SUPERVISOR_FD",
         "BIAOSHI_WORKER_PLACE",
         "BIAOSHI_WORKER_DIRECTORY",
+        "BIAOSHI_WOUND_CLOCK",
         "BIAOSHI_DOCKING_SECRET_KEY",
     }
 )
@@ -69,6 +71,13 @@ class NodeSettings(Group):
     )
     laboratory: bool = Field(False, description="count loopback, mark everything 实验数据; for ever")
     workers: int = Field(2, ge=1, le=256, description="worker processes; one per core is a good start")
+
+
+class LaboratorySettings(Group):
+    """The laboratory clock (``node/laboratory_clock.py``)."""
+
+    clock_origin: AwareDatetime | None = Field(None, description="what the laboratory clock shows when it is wound")
+    clock_rate: Rate = Field(1, description="how many times as fast as the time of day it runs")
 
 
 class HttpSettings(Group):
@@ -268,6 +277,7 @@ class Settings(BaseSettings):
     )
 
     node: NodeSettings = NodeSettings()
+    laboratory: LaboratorySettings = LaboratorySettings()
     http: HttpSettings = HttpSettings()
     https: HttpsSettings = HttpsSettings()
     handle: HandleSettings = HandleSettings()
@@ -295,6 +305,12 @@ class Settings(BaseSettings):
     typesetting: TypesettingSettings = TypesettingSettings()
     labels: LabelsSettings = LabelsSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _clock_of_a_laboratory(self) -> Self:
+        if self.laboratory != LaboratorySettings() and not self.node.laboratory:
+            raise ValueError("laboratory.clock_origin and laboratory.clock_rate need node.laboratory")
+        return self
 
     @model_validator(mode="after")
     def _store_with_address(self) -> Self:

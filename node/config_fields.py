@@ -47,6 +47,7 @@ def prefix_text(text: str) -> str:
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(networks_of)]
+Rate = Annotated[float, Field(ge=1, le=100_000)]
 Share = Annotated[float, Field(gt=0, le=1)]
 NeverCounts = Annotated[str, AfterValidator(never_counts)]
 PrefixText = Annotated[str, AfterValidator(prefix_text)]

@@ -48,9 +48,9 @@ def recount_command(settings_of: Callable[[Path | None], Settings]) -> Callable[
         from admin.statistics.correction import correct as write_down
         from admin.statistics.day_recount import Kept
         from admin.statistics.recount import recount as count_again
-        from node.child import utc_now
         from node.database import open_pool
         from node.founding import node_id_of
+        from node.laboratory_clock import clock_of
         from node.migrate import migrate
         from node.own_face import counting_directory
         from node.serve import database_of_running_node
@@ -63,12 +63,13 @@ def recount_command(settings_of: Callable[[Path | None], Settings]) -> Callable[
                 await migrate(url)
                 pool = await open_pool(url, "biaoshi_writer", size=1, seconds=_SECONDS, name="biaoshi recount")
                 try:
+                    now = await clock_of(pool)
                     folder = open_folder(counting_directory(settings), await node_id_of(pool))
-                    found = await count_again(pool, folder, since.date(), until.date(), utc_now(), kept)
+                    found = await count_again(pool, folder, since.date(), until.date(), now(), kept)
                     if not correct:
                         return found, []
                     return found, await write_down(
-                        pool, folder.recorder_id, found, utc_now(), minute_days=kept.minute_days
+                        pool, folder.recorder_id, found, now(), minute_days=kept.minute_days
                     )
                 finally:
                     await pool.close()

@@ -104,8 +104,8 @@ def report_app(settings_of: Callable[[Path | None], Settings]) -> typer.Typer:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Reports]:
-    from node.child import utc_now
     from node.database import open_pool
+    from node.laboratory_clock import clock_of
     from node.log import configure
     from node.migrate import migrate
     from node.own_face import seal_key_file
@@ -118,7 +118,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Reports]:
         await migrate(url)
         pool = await open_pool(url, "biaoshi_writer", size=2, seconds=_SECONDS, name="biaoshi report")
         try:
-            yield reports_of(settings, pool, seal_of(seal_key_file(settings)), utc_now)
+            yield reports_of(settings, pool, seal_of(seal_key_file(settings)), await clock_of(pool))
         finally:
             await pool.close()
 

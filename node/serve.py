@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -28,6 +29,7 @@ from node.child import MEETING_PLACE, PLACE, utc_now
 from node.config import Settings
 from node.database import open_pool
 from node.http_server import check_free
+from node.laboratory_clock import VARIABLE, Clock, wind
 from node.log import configure
 from node.migrate import migrate
 from node.national.docking import check_docking
@@ -50,13 +52,14 @@ ADMINISTRATOR = "admin"
 class Started:
     """A node that runs: where it listens, the administrator's password if this was its first start, its children.
 
-    ``handle_address`` is host and port of the native protocol.
+    ``handle_address`` is host and port of the native protocol; ``clock`` that of a laboratory which has its own.
     """
 
     url: str
     handle_address: tuple[str, int] | None
     administrator_password: str | None
     family: Sequence[Child]
+    clock: Clock | None = None
 
 
 @contextlib.asynccontextmanager
@@ -79,8 +82,10 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
     await asyncio.to_thread(check_docking, settings)
     async with database(settings) as url:
         await migrate(url)
-        laboratory = await founding.found(url, laboratory=settings.node.laboratory, at=utc_now())
-        await _put_in_what_is_shipped(url, settings)
+        clock = await wind(url, settings.laboratory.clock_origin, settings.laboratory.clock_rate)
+        now = utc_now if clock is None else clock.now
+        laboratory = await founding.found(url, laboratory=settings.node.laboratory, at=now())
+        await _put_in_what_is_shipped(url, settings, now())
         password = await _first_administrator(url, settings)
         with (
             tempfile.TemporaryDirectory(prefix="biaoshi-metrics-") as metrics_dir,
@@ -91,7 +96,7 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
                 "BIAOSHI_NODE_LABORATORY": str(laboratory).lower(),
                 "PROMETHEUS_MULTIPROC_DIR": metrics_dir,
                 MEETING_PLACE: meeting_place,
-            }
+            } | ({} if clock is None else {VARIABLE: clock.told})
             options = [str(config_file)] if config_file else []
 
             def child(name: str, role: str, place: dict[str, str]) -> ChildSpec:
@@ -104,7 +109,7 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
             host = _host_in_url(settings.http.host)
             handle = (host, settings.handle.port) if settings.handle.enabled else None
             async with children(specs) as family:
-                yield Started(f"http://{host}:{settings.http.port}", handle, password, family)
+                yield Started(f"http://{host}:{settings.http.port}", handle, password, family, clock)
 
 
 @contextlib.asynccontextmanager
@@ -142,11 +147,11 @@ async def _first_administrator(url: str, settings: Settings) -> str | None:
         await pool.close()
 
 
-async def _put_in_what_is_shipped(url: str, settings: Settings) -> None:
+async def _put_in_what_is_shipped(url: str, settings: Settings, at: datetime) -> None:
     """The coding rules and documents that come with the node, each once."""
     pool = await open_pool(url, "biaoshi_writer", size=1, seconds=settings.database.seconds, name="biaoshi founding")
     try:
-        added = await ship(pool, utc_now())
+        added = await ship(pool, at)
     finally:
         await pool.close()
     if added:

@@ -10,7 +10,7 @@ from admin.statistics.keeping import FigureKeeper, keep_figures
 from admin.statistics.recounting import Recounter, keep_recounting
 from admin.statistics.rules import definition_of
 from admin.uploads.uploads import keep_uploading
-from node.child import database_url, until_there, utc_now
+from node.child import database_url, node_now, until_there, utc_now
 from node.config import Settings
 from node.database import open_pool
 from node.own_face import answers_below, seal_key_file
@@ -45,26 +45,26 @@ async def steward(settings: Settings, link: ParentLink) -> None:
     secondary = settings.node.profile == "secondary"
     if secondary:
         # An enterprise's own node has nobody to remind, nobody to bill, and no city to report to.
-        doing.append(asyncio.create_task(remind_daily(pool, utc_now, settings.registry.reminder_days, stop)))
-        doing.append(asyncio.create_task(draw_up_hourly(Statements(pool, utc_now), stop)))
-        schedules = Schedules(pool, utc_now, reports_of(settings, pool, seal))
+        doing.append(asyncio.create_task(remind_daily(pool, node_now, settings.registry.reminder_days, stop)))
+        doing.append(asyncio.create_task(draw_up_hourly(Statements(pool, node_now), stop)))
+        schedules = Schedules(pool, node_now, reports_of(settings, pool, seal, node_now))
         doing.append(asyncio.create_task(keep_making(schedules, stop)))
     if answers_below(settings):
         at_once = settings.downward.approve == "known"
         doing.append(asyncio.create_task(pass_down_for_ever(pool, seal, utc_now, stop, at_once=at_once)))
     authority = authority_of(settings)
     if authority is not None and secondary:
-        uploads = uploads_of(settings, pool, seal)
+        uploads = uploads_of(settings, pool, seal, node_now)
         doing.append(asyncio.create_task(keep_uploading(uploads, authority, stop)))
     counting, folder = settings.counting, await counting_folder(settings, pool)
     never = NeverCounts(counting.never, laboratory=settings.node.laboratory)
     rule = definition_of(never.told, settings.flags, "\n".join(WORDS).encode())
-    keeper = FigureKeeper(pool, folder, rule, counting.minute_days, utc_now)
+    keeper = FigureKeeper(pool, folder, rule, counting.minute_days, node_now)
     doing.append(asyncio.create_task(keep_figures(keeper, stop)))
-    recounter = Recounter(pool, folder, Kept(counting.minute_days, counting.evidence_days), utc_now)
+    recounter = Recounter(pool, folder, Kept(counting.minute_days, counting.evidence_days), node_now)
     doing.append(asyncio.create_task(keep_recounting(recounter, stop)))
     if folder is not None:
-        evidence = keep_evidence(pool, folder, evidence_days=counting.evidence_days, clock=utc_now, stop=stop)
+        evidence = keep_evidence(pool, folder, evidence_days=counting.evidence_days, clock=node_now, stop=stop)
         doing.append(asyncio.create_task(evidence))
     told = asyncio.create_task(until_told_to_stop(link))
     await asyncio.wait({*doing, told}, return_when=asyncio.FIRST_COMPLETED)

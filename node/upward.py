@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from node import __version__
-from node.child import utc_now
+from node.child import node_now, utc_now
 from node.config import Settings
 from node.database import Connection, Pool
 from node.identifier import Prefix
@@ -33,7 +33,7 @@ from resolver.counting.resolution_log import ResolutionLog
 
 async def keep_reporting(settings: Settings, pool: Pool, seal: Seal, stop: asyncio.Event) -> None:
     """Until ``stop`` is set. Raises what ``run_steward`` raises, ``SiteKeyUnusable``, ``DatabaseAway``."""
-    prefixes = Prefixes(pool, utc_now, Prefix.parse(settings.node.prefix))
+    prefixes = Prefixes(pool, node_now, Prefix.parse(settings.node.prefix))
 
     async def apply_verdict(prefix: str, passed: bool, reason: str, application: int) -> None:
         enable = settings.registry.enable_verified

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from random import SystemRandom
 
-from node.child import utc_now
+from node.child import node_now, utc_now
 from node.config import Settings
 from node.database import Pool
 from node.identifier import Prefix
@@ -83,52 +83,52 @@ def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> U
     """The writer's use cases on one pool; ``seal`` is that of personal data, ``storage`` keeps contents."""
     hashing = Passwords()
     accounts = accounts_of(settings, pool, utc_now, hashing, seal)
-    workshop = Workshop(pool, utc_now, chunk_rows=settings.registry.chunk_rows, limits=bulk_limits(settings))
+    workshop = Workshop(pool, node_now, chunk_rows=settings.registry.chunk_rows, limits=bulk_limits(settings))
     policy = ReviewPolicy(settings.review.four_eyes, timedelta(minutes=settings.review.claim_minutes))
-    enterprises = Enterprises(pool, utc_now, seal, policy)
-    prefixes = Prefixes(pool, utc_now, Prefix.parse(settings.node.prefix), policy)
-    hosting = PrefixHosting(pool, utc_now, policy)
-    transfers = Transfers(pool, utc_now, policy)
+    enterprises = Enterprises(pool, node_now, seal, policy)
+    prefixes = Prefixes(pool, node_now, Prefix.parse(settings.node.prefix), policy)
+    hosting = PrefixHosting(pool, node_now, policy)
+    transfers = Transfers(pool, node_now, policy)
     service = settings.service
     deadlines = Deadlines(service.request_days, service.complaint_days)
     return UseCases(
         accounts=accounts,
         access_keys=AccessKeys(pool, utc_now, accounts.credentials),
-        onboarding=Onboarding(pool, utc_now, seal, accounts.credentials, Prefix.parse(settings.node.prefix)),
+        onboarding=Onboarding(pool, node_now, seal, accounts.credentials, Prefix.parse(settings.node.prefix)),
         enterprises=enterprises,
         prefixes=prefixes,
-        numbering=Numbering(pool, utc_now, Prefix.parse(settings.node.prefix)),
-        reserved_numbers=ReservedNumbers(pool, utc_now),
+        numbering=Numbering(pool, node_now, Prefix.parse(settings.node.prefix)),
+        reserved_numbers=ReservedNumbers(pool, node_now),
         hosting=hosting,
         prefix_routes=PrefixRoutes(
             pool,
-            utc_now,
+            node_now,
             Outward(settings.registry.route_networks),
             RateLimit(per_minute=_ROUTE_CHECKS, burst=_ROUTE_CHECKS, most_sources=_SOURCES, clock=time.monotonic),
         ),
         transfers=transfers,
-        handle_policies=HandlePolicies(pool, utc_now),
-        templates=Templates(pool, utc_now),
-        template_grants=TemplateGrants(pool, utc_now),
-        mappings=Mappings(pool, utc_now),
-        coding_rules=CodingRules(pool, utc_now, SystemRandom()),
-        draws=Draws(pool, utc_now, SystemRandom()),
-        suffix_rules=SuffixRules(pool, utc_now),
-        documents=Documents(pool, utc_now),
-        quotas=Quotas(pool, utc_now),
+        handle_policies=HandlePolicies(pool, node_now),
+        templates=Templates(pool, node_now),
+        template_grants=TemplateGrants(pool, node_now),
+        mappings=Mappings(pool, node_now),
+        coding_rules=CodingRules(pool, node_now, SystemRandom()),
+        draws=Draws(pool, node_now, SystemRandom()),
+        suffix_rules=SuffixRules(pool, node_now),
+        documents=Documents(pool, node_now),
+        quotas=Quotas(pool, node_now),
         usage=Usage(pool),
-        plans=Plans(pool, utc_now),
-        orders=Orders(pool, utc_now),
-        statements=Statements(pool, utc_now),
-        identifiers=Identifiers(pool, utc_now),
-        many_identifiers=ManyIdentifiers(pool, utc_now),
+        plans=Plans(pool, node_now),
+        orders=Orders(pool, node_now),
+        statements=Statements(pool, node_now),
+        identifiers=Identifiers(pool, node_now),
+        many_identifiers=ManyIdentifiers(pool, node_now),
         key_sign_in=KeySignIn(pool, utc_now, timedelta(hours=settings.registry.token_hours), time.monotonic),
-        template_categories=Categories(pool, utc_now),
+        template_categories=Categories(pool, node_now),
         search=Search(pool),
         batches=Batches(workshop),
         query_batches=QueryBatches(workshop, undo_within=timedelta(hours=settings.bulk.undo_hours)),
         batch_progress=BatchProgress(pool, watchers=settings.bulk.watchers),
-        files=Files(pool, utc_now, storage, FileLimits(settings.files.file_bytes, settings.files.enterprise_bytes)),
+        files=Files(pool, node_now, storage, FileLimits(settings.files.file_bytes, settings.files.enterprise_bytes)),
         filing=Filing(pool),
         filing_limit=RateLimit(
             per_minute=settings.filing.per_minute,
@@ -138,29 +138,29 @@ def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> U
         ),
         attachments=Attachments(
             pool,
-            utc_now,
+            node_now,
             seal,
             storage,
             AttachmentLimits(settings.files.attachment_image_bytes, settings.files.attachment_pdf_bytes),
         ),
         references=References(pool, Prefix.parse(settings.node.prefix)),
         application_identities=ApplicationIdentities(pool, utc_now, hashing, accounts.rules.policy),
-        identity_groups=IdentityGroups(pool, utc_now),
-        scopes=Scopes(pool, utc_now),
-        data_grants=DataGrants(pool, utc_now),
-        notifications=Notifications(pool, utc_now),
+        identity_groups=IdentityGroups(pool, node_now),
+        scopes=Scopes(pool, node_now),
+        data_grants=DataGrants(pool, node_now),
+        notifications=Notifications(pool, node_now),
         reviews=Reviews(
             pool,
-            utc_now,
+            node_now,
             seal,
             deciders_of(enterprises, prefixes, hosting, transfers),
             [_VERIFIERS[name] for name in settings.review.verifiers],
             policy,
         ),
-        service_requests=ServiceRequests(pool, utc_now, seal, deadlines),
+        service_requests=ServiceRequests(pool, node_now, seal, deadlines),
         complaints=Complaints(
             pool,
-            utc_now,
+            node_now,
             seal,
             deadlines,
             RateLimit(
@@ -171,14 +171,14 @@ def use_cases(settings: Settings, pool: Pool, seal: Seal, storage: Storage) -> U
             ),
             most_waiting=service.open_complaints,
         ),
-        announcements=Announcements(pool, utc_now),
+        announcements=Announcements(pool, node_now),
         nodes_below=NodesBelow(pool, utc_now, seal),
         national=NationalView(
             pool, utc_now, settings.national.url, timedelta(seconds=settings.national.heartbeat_seconds)
         ),
         batch_bytes=settings.registry.batch_bytes,
         batch_seconds=settings.http.body_seconds,
-        exports=Exports(pool, utc_now),
+        exports=Exports(pool, node_now),
         xlsx_characters=settings.registry.xlsx_characters,
     )
 

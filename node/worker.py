@@ -33,7 +33,7 @@ from admin.console.console import add_console
 from admin.settings.effective import effective_settings
 from admin.tracing import trace_routes
 from node import __version__, metrics, observe
-from node.child import database_url, until_there, utc_now
+from node.child import database_url, node_now, node_time, until_there, utc_now
 from node.config import Settings
 from node.database import Pool, open_pool
 from node.fronts import handle_service_of, http_server_of, make_room_for_connections, resolver_of
@@ -99,16 +99,16 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
         sealed = await seal_old_contacts(pool, seal)
         if sealed:
             log.info("old_contacts_sealed", enterprises=sealed)
-        administration = HandleAdministration(pool, utc_now, site.prefix)
+        administration = HandleAdministration(pool, node_now, site.prefix)
         native = handle_service_of(settings, answers, counter, administration, site, key, beyond)
         desk = HandleDesk(administration, native.guard.proofs, sessions_of(settings, pool, key), site)
         cases = use_cases(settings, pool, seal, storage)
         profiles = await asyncio.to_thread(read_profiles, settings.acceptance.profiles)
-        acceptance = Acceptance(pool, utc_now, profiles, settings.acceptance.profile)
+        acceptance = Acceptance(pool, node_now, profiles, settings.acceptance.profile)
         figures = figure_cases(
-            pool, utc_now, time.monotonic, cases.filing_limit, acceptance, uploads_of(settings, pool, seal),
-            reports_of(settings, pool, seal), typesetter_of(settings),
-            effective_settings(settings, config_file, os.environ),
+            pool, node_now, time.monotonic, cases.filing_limit, acceptance,
+            uploads_of(settings, pool, seal, node_now), reports_of(settings, pool, seal, node_now),
+            typesetter_of(settings), effective_settings(settings, config_file, os.environ),
         )  # fmt: skip
         app = application(settings, cases, figures, pool, answers, counter, desk, beyond)
         http_post.add_routes(app.router, native.http)
@@ -164,10 +164,10 @@ def application(
         return {"database": await probe.answered(), "notices": answers.listening}
 
     if settings.snms.enabled and not enterprise:
-        registry.api.snms.routes.add_routes(app.router, cases, pool, utc_now, settings.snms.registrar_name, reads)
+        registry.api.snms.routes.add_routes(app.router, cases, pool, node_now, settings.snms.registrar_name, reads)
     if settings.idhub.enabled:
         by_get = settings.idhub.verify_by_get
-        registry.api.idhub.routes.add_routes(app.router, cases, pool, utc_now, reads, verify_by_get=by_get)
+        registry.api.idhub.routes.add_routes(app.router, cases, pool, node_now, reads, verify_by_get=by_get)
     metrics.LABORATORY.set(settings.node.laboratory)
     observe.add_routes(app.router, readiness)
     admin.pages.add_routes(app.router, face, openapi)
@@ -221,6 +221,7 @@ async def counter_of(settings: Settings, pool: Pool) -> ResolutionCounter:
         bots=settings.flags.bots,
         laboratory=laboratory,
         client_addresses=counting.client_addresses,
+        clock=node_time,
     )
 
 
