@@ -8,7 +8,7 @@ ARGS ?=
 LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ fuzz: .venv/test ## a million damaged messages of the Handle protocol; the borde
 
 screenshots: .venv/test ## pictures of every page in both languages; ARGS='FOLDER'
 	@$(BIN)/python -m tests.screenshots $(ARGS)
+
+bench: .venv/test ## every path in one table, with its ceiling and goal; ARGS='--parts handle --json FILE --csv FILE'
+	@$(BIN)/python -m loadtest.bench $(ARGS)
 
 bench-import: .venv/test ## a generated million rows in every format, beside a raw COPY; ARGS='--rows N --formats csv xlsx'
 	@$(BIN)/python -m loadtest.bench_import $(ARGS)
