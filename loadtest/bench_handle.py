@@ -89,8 +89,8 @@ async def bench(parts: Sequence[str], questions: int, rounds: int, idle: int) ->
 
 
 async def short() -> list[Row]:
-    """For ``make bench``. A pipelined TCP answer is set beside a single one of the C program: that writes once for all
-    that came, and so its own 16 tell nothing.
+    """For ``make bench``. A pipelined TCP answer is set beside a single one of the C program, which writes once for
+    all that came: its own 16 tell nothing.
     """
     questions, cold, rounds = 6_000, 400, 5
     async with ground() as place:

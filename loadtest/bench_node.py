@@ -65,18 +65,20 @@ class Ground:
 
 
 @contextlib.asynccontextmanager
-async def ground(running: NodeRunning = node_running) -> AsyncIterator[Ground]:
-    """A node with an approved enterprise, its enabled prefix and the published template of the corpus."""
+async def ground(running: NodeRunning = node_running, *, holders: int = 1) -> AsyncIterator[Ground]:
+    """A node with approved enterprises, their enabled prefixes (the first is the ground's) and the published template
+    of the corpus.
+    """
     with tempfile.TemporaryDirectory(prefix="biaoshi-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         async with Stage(folder / "node", *(free_port() for _ in range(4))).set_up(running) as scene:
-            sample = enterprises()[0]
+            samples = enterprises()[:holders]
             admin = await signed_in(scene.client, "admin", scene.state.administrator_password)
             cast = Cast(admin, await make_reviewer(scene.client, admin, scene.state), lambda _words: None)
-            await cast.bring_in([sample])
+            await cast.bring_in(samples)
             await cast.publish(template())
-            yield Ground(scene, folder, sample.prefix, (await make_enterprise_user(admin, sample)).token)
+            yield Ground(scene, folder, samples[0].prefix, (await make_enterprise_user(admin, samples[0])).token)
 
 
 @contextlib.asynccontextmanager
