@@ -6,9 +6,12 @@ that does not answer while nothing is remembered (``ResolverAway``). "Not found"
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from node.errors import Internal, NotFound, Unavailable
 from node.identifier import Identifier, fold
@@ -53,15 +56,16 @@ class Absence(StrEnum):
     BLOCKED = "identifier_blocked"  # 封堵: the node above forbids to resolve it, whoever registered it
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+# A cache holds a million of these. Without `gc=False` each full collection would visit them all, which took half a
+# second; they hold nothing that could lead back to them, so counting references is enough (docs/adr/0025).
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A registered identifier as the resolver keeps it: everything an answer needs, the record still as bytes.
 
-    ``enterprise`` is empty while the enterprise's amended facts are under review.
+    ``text`` is the identifier as it was registered. ``enterprise`` is empty while the enterprise's amended facts are
+    under review.
     """
 
-    prefix: str
-    suffix: str
+    text: str
     record: bytes
     template_id: int
     version: int
@@ -69,12 +73,19 @@ class Entry:
     updated_at: datetime
     enterprise: str
     enterprise_en: str | None
-    etag: str
 
     @property
-    def text(self) -> str:
-        """The identifier as it was registered."""
-        return f"{self.prefix}/{self.suffix}"
+    def prefix(self) -> str:
+        return self.text.partition("/")[0]
+
+    @property
+    def suffix(self) -> str:
+        return self.text.partition("/")[2]
+
+    @property
+    def etag(self) -> str:
+        """What tells its contents from any others under its name; made when asked for, by most fronts never."""
+        return f"{self.version}-{hashlib.blake2b(self.record, digest_size=8).hexdigest()}"
 
     def values(self) -> Record:
         """All values that somebody may read, so no secret key. Raises ``RecordDamaged``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -150,16 +149,14 @@ def _loaded(row: asyncpg.Record) -> Loaded:
     reviewed = enterprise_state == "approved"
     # Interned: one text for the hundred thousand entries of an enterprise.
     return Entry(
-        prefix=sys.intern(prefix),
-        suffix=suffix,
+        text=f"{prefix}/{suffix}",
         record=record,
         template_id=template_id,
         version=version,
         registered_at=registered_at,
-        updated_at=updated_at,
+        updated_at=registered_at if updated_at == registered_at else updated_at,  # one object: 48 bytes less
         enterprise=sys.intern(name) if reviewed else "",
         enterprise_en=sys.intern(name_en) if reviewed and name_en else None,
-        etag=etag_of(version, record),
     )
 
 
@@ -169,8 +166,3 @@ def _narrowed(record: bytes, hidden: Collection[int]) -> bytes:
         return without_public_read(record, hidden)
     except InvalidRecord:
         return record  # damaged: whoever reads it says so, and nobody reads any of it
-
-
-def etag_of(version: int, record: bytes) -> str:
-    """What tells the contents of an entry from any others under its name."""
-    return f"{version}-{hashlib.blake2b(record, digest_size=8).hexdigest()}"

@@ -16,7 +16,7 @@ from node.record import InvalidRecord, Record, decode_values, encode_values
 from node.site import OwnSite
 from resolver.answer import Absence, Entry, Key, Loaded
 from resolver.connection import ReaderConnection
-from resolver.local import ANSWERED_ONCE, ENDED, SQL, etag_of
+from resolver.local import ANSWERED_ONCE, ENDED, SQL
 from resolver.names import PREFIX_SPACE
 
 SERVICE_TYPES = frozenset({"HS_SITE", "HS_SITE.6", "HS_SERV"})
@@ -45,18 +45,15 @@ def _loaded(row: asyncpg.Record, site: OwnSite) -> Loaded:
             return Absence.SUSPENDED
         if enterprise_state == "approved":
             enterprise, enterprise_en = name, name_en
-    answered = _with_own_site(record, site)
     return Entry(
-        prefix=PREFIX_SPACE,
-        suffix=prefix,
-        record=answered,
+        text=f"{PREFIX_SPACE}/{prefix}",
+        record=_with_own_site(record, site),
         template_id=0,
         version=version,
         registered_at=registered_at,
         updated_at=updated_at,
         enterprise=enterprise,
         enterprise_en=enterprise_en,
-        etag=etag_of(version, answered),
     )
 
 

@@ -15,7 +15,6 @@ from node.identifier import fold
 from node.record import encode_values
 from node.site import OwnSite
 from resolver.answer import Entry, Referral
-from resolver.local import etag_of
 from resolver.names import SITE_SPACE
 from resolver.prefix_handles import SERVICE_TYPES
 
@@ -38,8 +37,7 @@ def prefix_referral(entry: Entry, site: OwnSite) -> Referral | None:
 
 def site_entry(site: OwnSite) -> Entry:
     """The site handle, as if it were stored."""
-    record = encode_values(site.values)
-    return Entry(SITE_SPACE, site.prefix.key, record, 0, 0, _EPOCH, _EPOCH, "", None, etag_of(0, record))
+    return Entry(f"{SITE_SPACE}/{site.prefix.key}", encode_values(site.values), 0, 0, _EPOCH, _EPOCH, "", None)
 
 
 def _referral(code: int, entry: Entry, site: OwnSite, types: frozenset[str]) -> Referral | None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from node.identifier import fold
 from node.record import PUBLIC_READ, Record, encode_values
 from resolver.answer import Elsewhere, Entry
-from resolver.local import etag_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,8 +51,5 @@ class Told:
 def entry_of(handle: str, values: Record) -> Entry:
     """The public values of another node as if they were stored; of their registration nobody here knows anything."""
     public = tuple(value for value in values if value.permissions & PUBLIC_READ and fold(value.type) != "HS_SECKEY")
-    record = encode_values(public)
-    prefix, slash, suffix = handle.partition("/")
-    if not slash:
-        prefix, suffix = "0.NA", handle
-    return Entry(prefix, suffix, record, 0, 0, _EPOCH, _EPOCH, "", None, etag_of(0, record))
+    text = handle if "/" in handle else f"0.NA/{handle}"
+    return Entry(text, encode_values(public), 0, 0, _EPOCH, _EPOCH, "", None)

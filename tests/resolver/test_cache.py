@@ -28,7 +28,7 @@ RECORD = encode_values([])
 
 def entry(version: int, key: Key = KEY) -> Entry:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Entry(key[0], key[1], RECORD, 1, version, at, at, "企业", None, f"{version}")
+    return Entry("/".join(key), RECORD, 1, version, at, at, "企业", None)
 
 
 def landing() -> Any:

@@ -196,7 +196,7 @@ async def test_no_query_breaks_the_node_or_leads_to_a_host_of_its_own(
 
 def test_a_stale_redirect_says_so_and_is_soon_asked_for_again() -> None:
     record = tuple(values((1, "URL", "https://a.example/")))
-    entry = Entry("88.101.1", "A", encode_values(record), 1, 1, AT, AT, "", None, "1-x")
+    entry = Entry("88.101.1/A", encode_values(record), 1, 1, AT, AT, "", None)
     steering = Steering(Action.USUAL, follow_aliases=True, suffix="", visitor=Visitor(), headers_only=False)
     places = places_of("88.101.1/A", record, (), ())
     response = redirect(Found(entry, record, age=90.5), places, steering, lambda: 0.0, now=time())
