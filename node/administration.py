@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from node.errors import Conflict, Forbidden, Malformed, NotFound, TooMany, Unauthenticated
+from node.errors import Conflict, Forbidden, Malformed, NotFound, TooMany, Unauthenticated, Unavailable
 from node.record import Record
 
 if TYPE_CHECKING:  # the journal brings the database along, which programs that only read codes do without
@@ -219,6 +219,12 @@ class ProofLate(Unauthenticated):  # 405
 
 class ProofUnsupported(Unauthenticated):  # 406
     title_zh = "不支持的身份验证方式"
+
+
+class RegistryElsewhere(Unavailable):  # 5
+    """The process only resolves; others of the node register, administer and check proofs."""
+
+    title_zh = "本服务只提供解析"
 
 
 class DailyRequestLimit(TooMany):  # 603 to those who know it

@@ -7,15 +7,19 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import structlog
 
 from node.config import Settings
-from node.database import DatabaseAway, Pool
+from node.database import DatabaseAway
+from node.founding import NodeNotFounded
 from node.laboratory_clock import VARIABLE, Clock
 from node.supervisor import ParentLink
 
 log = structlog.get_logger("serve")
+
+T = TypeVar("T")
 
 PLACE = "BIAOSHI_WORKER_PLACE"
 """Which of the workers a process is: ``0/2``."""
@@ -39,15 +43,15 @@ node_time: Callable[[], float] = _LABORATORY.time if _LABORATORY else time.time
 """The same as Unix seconds: it is asked for with every resolution."""
 
 
-async def until_there(open_it: Callable[[], Awaitable[Pool]], link: ParentLink) -> Pool:
-    """A child that starts while the database is away waits for it, but not longer than its parent lives."""
+async def until_there(open_it: Callable[[], Awaitable[T]], link: ParentLink) -> T:
+    """What is there when the database is, and has been founded; a child waits no longer than its parent lives."""
     orphaned = asyncio.create_task(link.gone())
     try:
         while not orphaned.done():
             try:
                 return await open_it()
-            except DatabaseAway as error:
-                log.info("waiting_for_database", cause=error.evidence.get("cause"))
+            except (DatabaseAway, NodeNotFounded) as error:
+                log.info("waiting_for_database", cause=error.evidence.get("cause", error.code))
             await asyncio.wait({orphaned}, timeout=_RETRY_SECONDS)
         raise SystemExit("the parent is gone")
     finally:

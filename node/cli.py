@@ -134,10 +134,14 @@ def serve(
     handle_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Handle 端口 · Handle port")] = None,
     laboratory: Annotated[bool, typer.Option("--laboratory", help="实验节点（不可撤销）· a laboratory node")] = False,
     profile: Annotated[Profile | None, typer.Option(help="二级节点或企业节点 · which kind of node")] = None,
+    roles: Annotated[
+        str | None, typer.Option(help="worker,steward（默认）或 resolver（只解析）· what this machine does")
+    ] = None,
 ) -> None:
     """运行节点 · run the node."""
     for name, given in (
         ("BIAOSHI_NODE_PROFILE", profile and profile.value),
+        ("BIAOSHI_NODE_ROLES", roles),
         ("BIAOSHI_NODE_WORKERS", workers),
         ("BIAOSHI_HTTP_PORT", port),
         ("BIAOSHI_HTTPS_PORT", https_port),

@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.config_accounts import AccountsSettings
@@ -37,6 +37,7 @@ from node.config_fields import (
     Seconds,
     Share,
     Texts,
+    each_once,
     texts_of,
 )
 from node.config_print import LabelsSettings, TypesettingSettings
@@ -63,6 +64,11 @@ class InvalidSettings(Malformed):
     title_zh = "配置有误"
 
 
+Roles = Annotated[
+    tuple[Literal["worker", "steward", "resolver"], ...], BeforeValidator(texts_of), AfterValidator(each_once)
+]
+
+
 class NodeSettings(Group):
     name: str = Field("biaoshi", description="the node's name in answers, logs and upward messages")
     prefix: PrefixText = Field("88.101", description="the prefix the node above delegated to this node")
@@ -71,6 +77,20 @@ class NodeSettings(Group):
     )
     laboratory: bool = Field(False, description="count loopback, mark everything 实验数据; for ever")
     workers: int = Field(2, ge=1, le=256, description="worker processes; one per core is a good start")
+    roles: Roles = Field(
+        ("worker", "steward"), description="what this machine does: worker, steward, or resolver alone"
+    )
+
+    @property
+    def resolves_only(self) -> bool:
+        """Whether this machine answers resolutions of a node whose registry is elsewhere."""
+        return "resolver" in self.roles
+
+    @model_validator(mode="after")
+    def _resolver_alone(self) -> Self:
+        if not self.roles or (self.resolves_only and len(self.roles) > 1):
+            raise ValueError("roles are worker, steward or both; or resolver alone")
+        return self
 
 
 class LaboratorySettings(Group):
@@ -316,6 +336,12 @@ class Settings(BaseSettings):
     def _store_with_address(self) -> Self:
         if self.files.store == "s3" and self.s3.url is None:
             raise ValueError("files.store = s3 needs s3.url")
+        return self
+
+    @model_validator(mode="after")
+    def _resolver_with_database(self) -> Self:
+        if self.node.resolves_only and self.database.url is None:
+            raise ValueError("node.roles = resolver needs database.url, to hear the writer and to keep counts")
         return self
 
     @model_validator(mode="after")

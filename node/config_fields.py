@@ -25,6 +25,11 @@ def texts_of(value: object) -> object:
     return tuple(text.strip() for text in value.split(",") if text.strip()) if isinstance(value, str) else value
 
 
+def each_once(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts without repetitions, in their order."""
+    return tuple(dict.fromkeys(texts))
+
+
 def never_counts(text: str) -> str:
     """A network, ``account:NAME`` or ``handle:IDENTITY``. Raises ValueError."""
     kind, colon, name = text.partition(":")

@@ -63,15 +63,17 @@ def database_errors() -> Iterator[None]:
         raise DatabaseAway("the database does not answer", cause=type(error).__name__) from error
 
 
-async def open_pool(url: str, role: str, *, size: int, seconds: float, name: str) -> Pool:
-    """A pool whose sessions act as ``role``, on the primary of the servers in ``url``. Raises ``DatabaseAway``."""
+async def open_pool(url: str, role: str, *, size: int, seconds: float, name: str, at_once: bool = True) -> Pool:
+    """A pool whose sessions act as ``role``, on the primary of the servers in ``url``; unless ``at_once`` it connects
+    when it is first used. Raises ``DatabaseAway``.
+    """
     with database_errors():
         pool: Pool = await asyncpg.create_pool(
             url,
             connect=servers.connect,
             target=servers.PRIMARY,
             connection_class=_Session,
-            min_size=1,
+            min_size=1 if at_once else 0,
             max_size=size,
             command_timeout=seconds,
             timeout=seconds,

@@ -265,7 +265,7 @@ class EmbeddedPostgres:
             lines = (self.directory.cluster / "postmaster.pid").read_bytes().split(b"\n")
         except FileNotFoundError:
             return False
-        return len(lines) > 7 and lines[0] == b"%d" % process.pid and lines[7].strip() == b"ready"
+        return len(lines) > 7 and lines[0] == b"%d" % process.pid and lines[7].strip() in (b"ready", b"standby")
 
     def _failure(self, heard: int) -> EmbeddedError:
         """The reason of a failed start, from what the server said after ``heard`` bytes of log."""

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from pathlib import Path
+from uuid import UUID
 
+import structlog
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from node.administration import Administration
-from node.child import MEETING_PLACE, PLACE, utc_now
+from node.child import MEETING_PLACE, PLACE, node_time, utc_now
 from node.config import Settings
+from node.database import Pool
 from node.http_server import Bounds, HttpServer, bind
-from node.own_face import certificate_of
+from node.own_face import certificate_of, counting_directory
 from node.site import OwnSite
 from node.tls import ServerCertificate
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.folder import CountingFolder, CountingFolderUnusable, open_folder
+from resolver.counting.never import NeverCounts
 from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
 from resolver.handle.guard import GuardLimits
 from resolver.handle.service import HandleService, Listening
+from resolver.http.sessions import Sessions
 from resolver.recursion.beyond import Beyond
+
+log = structlog.get_logger("serve")
 
 _OWN_FILES = 1024
 
@@ -81,6 +91,43 @@ def handle_service_of(
         listening=listening(settings, ports) if ports is not None else None,
         place=_place(), directory=Path(os.environ.get(MEETING_PLACE, "")), beyond=beyond,
     )  # fmt: skip
+
+
+def sessions_of(settings: Settings, pool: Pool, key: RSAPrivateKey) -> Sessions:
+    """The sessions of the Handle JSON interface, the same in every process that has the node's key."""
+    secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    handle = settings.handle
+    return Sessions(
+        pool,
+        secret,
+        utc_now,
+        challenge_seconds=handle.challenge_seconds,
+        session_seconds=handle.session_seconds,
+    )
+
+
+async def counter_of(settings: Settings, pool: Pool, node_id: UUID, *, laboratory: bool) -> ResolutionCounter:
+    """What counts resolutions; in memory alone where its folder cannot be used."""
+    counting = settings.counting
+    return ResolutionCounter(
+        pool,
+        await counting_folder(settings, node_id),
+        never=NeverCounts(counting.never, laboratory=laboratory),
+        seconds=counting.flush_seconds,
+        bots=settings.flags.bots,
+        laboratory=laboratory,
+        client_addresses=counting.client_addresses,
+        clock=node_time,
+    )
+
+
+async def counting_folder(settings: Settings, node_id: UUID) -> CountingFolder | None:
+    """Where counters and event files are, ``None`` where no folder can be used."""
+    try:
+        return await asyncio.to_thread(open_folder, counting_directory(settings), node_id)
+    except CountingFolderUnusable as error:
+        log.warning("counting_in_memory_alone", cause=error.detail)
+        return None
 
 
 def listening(settings: Settings, ports: handle_ports.Ports) -> Listening:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Mapping
@@ -17,17 +16,14 @@ from admin.uploads.uploads import Clock, Uploads
 from node.child import utc_now
 from node.config import Settings
 from node.database import Pool
-from node.founding import node_id_of
 from node.identifier import Prefix
 from node.national.signature import KeyPair
-from node.own_face import counting_directory
 from node.rate_limit import RateLimit
 from node.sealing import Seal
 from registry.accounts.accounts import Accounts
 from registry.accounts.password_policy import DENGBAO, NIST
 from registry.accounts.passwords import Passwords
 from registry.accounts.rules import AccountRules
-from resolver.counting.folder import CountingFolder, CountingFolderUnusable, open_folder
 
 log = structlog.get_logger("serve")
 
@@ -90,12 +86,3 @@ def authority_of(settings: Settings) -> Authority | None:
     if asked.url is None:
         return None
     return Authority(asked.url, KeyPair(asked.access_key, asked.secret_key), utc_now, asked.ca_file)
-
-
-async def counting_folder(settings: Settings, pool: Pool) -> CountingFolder | None:
-    """Where counters and event files are, ``None`` where no folder can be used. Raises ``DatabaseAway``."""
-    try:
-        return await asyncio.to_thread(open_folder, counting_directory(settings), await node_id_of(pool))
-    except CountingFolderUnusable as error:
-        log.warning("counting_in_memory_alone", cause=error.detail)
-        return None

@@ -40,6 +40,7 @@ SPECIAL_STATUS: dict[str, int] = {
     "body_too_slow": 408,
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,
+    "registry_elsewhere": 421,
 }
 
 

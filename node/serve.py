@@ -4,6 +4,11 @@ supervisor   migrates, founds the node, starts the children and keeps them alive
 worker       answers every interface: ``node/worker.py``
 steward      reports upward, applies what comes back, reminds of what ends, sums up: ``node/steward.py``
 
+or, on a machine that only resolves (``node.roles``), where nothing is migrated or founded:
+
+resolver     answers resolutions: ``node/resolving.py``
+keeper       keeps the evidence of what was counted: ``node/keeper.py``
+
 Each child imports its own part: the supervisor, and every command that only wants the database of a node, would pay a
 second of CPU for all of them.
 """
@@ -25,7 +30,7 @@ import uvloop
 
 from admin.acceptance.profiles import find_profile, read_profiles
 from node import config, embedded, founding, metrics
-from node.child import MEETING_PLACE, PLACE, utc_now
+from node.child import MEETING_PLACE, PLACE, database_url, utc_now
 from node.config import Settings
 from node.database import open_pool
 from node.http_server import check_free
@@ -62,6 +67,16 @@ class Started:
     clock: Clock | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the processes stand on; the administrator's password and a clock as in ``Started``."""
+
+    url: str
+    laboratory: bool
+    administrator_password: str | None = None
+    clock: Clock | None = None
+
+
 @contextlib.asynccontextmanager
 async def node_running(settings: Settings, config_file: Path | None = None) -> AsyncIterator[Started]:
     """The whole node with its children, until the block ends.
@@ -77,6 +92,43 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
     if settings.handle.enabled:
         handle_ports.check_free(settings.http.host, settings.handle.port, udp=settings.handle.udp)
     site_of(settings, await asyncio.to_thread(site_key, site_key_file(settings)))
+    only = settings.node.resolves_only
+    async with _found(settings) if only else _founded(settings) as ground:
+        with (
+            tempfile.TemporaryDirectory(prefix="biaoshi-metrics-") as metrics_dir,
+            tempfile.TemporaryDirectory(prefix="biaoshi-workers-") as meeting_place,
+        ):
+            environment = {
+                "BIAOSHI_DATABASE_URL": ground.url,
+                "BIAOSHI_NODE_LABORATORY": str(ground.laboratory).lower(),
+                "PROMETHEUS_MULTIPROC_DIR": metrics_dir,
+                MEETING_PLACE: meeting_place,
+            } | ({} if ground.clock is None else {VARIABLE: ground.clock.told})
+            options = [str(config_file)] if config_file else []
+
+            def child(name: str, role: str, place: dict[str, str]) -> ChildSpec:
+                command = [sys.executable, "-m", "node.serve", role, *options]
+                return ChildSpec(name, command, environment | place, lambda pid: metrics.forget(pid, metrics_dir))
+
+            workers, specs = settings.node.workers, []
+            for role in settings.node.roles:
+                if role == "steward":
+                    specs.append(child(role, role, {}))
+                else:
+                    specs += [child(f"{role}-{n + 1}", role, {PLACE: f"{n}/{workers}"}) for n in range(workers)]
+            if only:
+                specs.append(child("keeper", "keeper", {}))
+            host = _host_in_url(settings.http.host)
+            handle = (host, settings.handle.port) if settings.handle.enabled else None
+            async with children(specs) as family:
+                yield Started(
+                    f"http://{host}:{settings.http.port}", handle, ground.administrator_password, family, ground.clock
+                )
+
+
+@contextlib.asynccontextmanager
+async def _founded(settings: Settings) -> AsyncIterator[_Ground]:
+    """The node's database with everything that its first start puts in."""
     find_profile(await asyncio.to_thread(read_profiles, settings.acceptance.profiles), settings.acceptance.profile)
     check_uploads(settings)
     await asyncio.to_thread(check_docking, settings)
@@ -86,30 +138,13 @@ async def node_running(settings: Settings, config_file: Path | None = None) -> A
         now = utc_now if clock is None else clock.now
         laboratory = await founding.found(url, laboratory=settings.node.laboratory, at=now())
         await _put_in_what_is_shipped(url, settings, now())
-        password = await _first_administrator(url, settings)
-        with (
-            tempfile.TemporaryDirectory(prefix="biaoshi-metrics-") as metrics_dir,
-            tempfile.TemporaryDirectory(prefix="biaoshi-workers-") as meeting_place,
-        ):
-            environment = {
-                "BIAOSHI_DATABASE_URL": url,
-                "BIAOSHI_NODE_LABORATORY": str(laboratory).lower(),
-                "PROMETHEUS_MULTIPROC_DIR": metrics_dir,
-                MEETING_PLACE: meeting_place,
-            } | ({} if clock is None else {VARIABLE: clock.told})
-            options = [str(config_file)] if config_file else []
+        yield _Ground(url, laboratory, await _first_administrator(url, settings), clock)
 
-            def child(name: str, role: str, place: dict[str, str]) -> ChildSpec:
-                command = [sys.executable, "-m", "node.serve", role, *options]
-                return ChildSpec(name, command, environment | place, lambda pid: metrics.forget(pid, metrics_dir))
 
-            workers = settings.node.workers
-            specs = [*(child(f"worker-{n + 1}", "worker", {PLACE: f"{n}/{workers}"}) for n in range(workers)),
-                     child("steward", "steward", {})]  # fmt: skip
-            host = _host_in_url(settings.http.host)
-            handle = (host, settings.handle.port) if settings.handle.enabled else None
-            async with children(specs) as family:
-                yield Started(f"http://{host}:{settings.http.port}", handle, password, family, clock)
+@contextlib.asynccontextmanager
+async def _found(settings: Settings) -> AsyncIterator[_Ground]:
+    """A database that others founded, which may be away now: what a machine stands on that only resolves."""
+    yield _Ground(database_url(settings), settings.node.laboratory)
 
 
 @contextlib.asynccontextmanager
@@ -165,7 +200,7 @@ def _host_in_url(host: str) -> str:
 
 
 def main() -> None:
-    """Entry of the children: ``python -m node.serve worker|steward [CONFIG]``."""
+    """Entry of the children: ``python -m node.serve worker|steward|resolver|keeper [CONFIG]``."""
     role, *rest = sys.argv[1:]
     config_file = Path(rest[0]) if rest else None
     settings = config.load(config_file)
@@ -177,6 +212,14 @@ def main() -> None:
             from node.worker import worker
 
             runner.run(worker(settings, link, config_file))
+        elif role == "resolver":
+            from node.resolving import resolving
+
+            runner.run(resolving(settings, link))
+        elif role == "keeper":
+            from node.keeper import keeper
+
+            runner.run(keeper(settings, link))
         else:
             from node.steward import steward
 

@@ -13,8 +13,10 @@ from admin.uploads.uploads import keep_uploading
 from node.child import database_url, node_now, until_there, utc_now
 from node.config import Settings
 from node.database import open_pool
+from node.founding import node_id_of
+from node.fronts import counting_folder
 from node.own_face import answers_below, seal_key_file
-from node.parts import authority_of, counting_folder, uploads_of
+from node.parts import authority_of, uploads_of
 from node.printing import reports_of
 from node.sealing import seal_of
 from node.supervisor import ParentLink, until_told_to_stop
@@ -56,7 +58,7 @@ async def steward(settings: Settings, link: ParentLink) -> None:
     if authority is not None and secondary:
         uploads = uploads_of(settings, pool, seal, node_now)
         doing.append(asyncio.create_task(keep_uploading(uploads, authority, stop)))
-    counting, folder = settings.counting, await counting_folder(settings, pool)
+    counting, folder = settings.counting, await counting_folder(settings, await node_id_of(pool))
     never = NeverCounts(counting.never, laboratory=settings.node.laboratory)
     rule = definition_of(never.told, settings.flags, "\n".join(WORDS).encode())
     keeper = FigureKeeper(pool, folder, rule, counting.minute_days, node_now)

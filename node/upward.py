@@ -10,6 +10,8 @@ from node import __version__
 from node.child import node_now, utc_now
 from node.config import Settings
 from node.database import Connection, Pool
+from node.founding import node_id_of
+from node.fronts import counting_folder
 from node.identifier import Prefix
 from node.national.access import ApplicationStatus
 from node.national.admission import nothing_else
@@ -18,7 +20,6 @@ from node.national.duties import Duty
 from node.national.route import NodeRoute, report_route
 from node.national.steward import run_steward
 from node.own_face import answers_below, outgoing_directory, site_key_file
-from node.parts import counting_folder
 from node.sealing import Seal
 from node.site_key import public_key_data, site_key
 from registry.connection.instructions import InstructionDesk
@@ -70,7 +71,7 @@ async def _log_duties(settings: Settings, pool: Pool) -> list[Duty]:
     if not national.logs:
         return []
     sources: list[LogSource] = [RegistrationLog(pool, utc_now, rows=national.log_rows, minutes=national.log_minutes)]
-    folder = await counting_folder(settings, pool)
+    folder = await counting_folder(settings, await node_id_of(pool))
     if folder is not None:
         sources.append(ResolutionLog(pool, folder))
     return [Logs(pool, utc_now, outgoing_directory(settings), source).duty() for source in sources]

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import admin.announcements
 import admin.complaints
@@ -33,13 +31,21 @@ from admin.console.console import add_console
 from admin.settings.effective import effective_settings
 from admin.tracing import trace_routes
 from node import __version__, metrics, observe
-from node.child import database_url, node_now, node_time, until_there, utc_now
+from node.child import database_url, node_now, until_there, utc_now
 from node.config import Settings
 from node.database import Pool, open_pool
-from node.fronts import handle_service_of, http_server_of, make_room_for_connections, resolver_of
+from node.founding import node_id_of
+from node.fronts import (
+    counter_of,
+    handle_service_of,
+    http_server_of,
+    make_room_for_connections,
+    resolver_of,
+    sessions_of,
+)
 from node.openapi import document
 from node.own_face import answers_below, seal_key_file, site_key_file, site_of
-from node.parts import counting_folder, uploads_of
+from node.parts import uploads_of
 from node.printing import labels_of, reports_of, typesetter_of
 from node.sealing import Seal, seal_of
 from node.site_key import site_key
@@ -55,16 +61,13 @@ from registry.handle.administration import HandleAdministration
 from registry.profiles.sealing_old import seal_old_contacts
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
-from resolver.counting.never import NeverCounts
 from resolver.handle import http_post
 from resolver.http.routes import HandleDesk
-from resolver.http.sessions import Sessions
 from resolver.recursion.beyond import Beyond, beyond_of
 from resolver.recursion.tracing import Tracer
 
 log = structlog.get_logger("serve")
 
-_PROBE_SECONDS = 1.0
 _DESCRIPTION = (
     "工业互联网标识解析二级节点的管理接口：企业、前缀、数据模板、标识、批量注册。"
     "Management interface of a secondary node: enterprises, prefixes, templates, identifiers, bulk registration."
@@ -85,7 +88,8 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
         ),
         link,
     )
-    counter = await counter_of(settings, pool)
+    node_id, laboratory = await node_id_of(pool), settings.node.laboratory
+    counter = await counter_of(settings, pool, node_id, laboratory=laboratory)
     key = await asyncio.to_thread(site_key, site_key_file(settings))
     seal = await asyncio.to_thread(seal_of, seal_key_file(settings))
     site = site_of(settings, key)
@@ -158,7 +162,7 @@ def application(
     openapi = document(routes, title="biaoshi 标识", version=__version__, description=_DESCRIPTION)
     face = admin.pages.NodeFace(settings.node.name, settings.node.prefix, settings.node.laboratory, enterprise)
 
-    probe = _Probe(pool)
+    probe = observe.Probe(lambda: pool.fetchval("SELECT 1"))
 
     async def readiness() -> Mapping[str, bool]:
         return {"database": await probe.answered(), "notices": answers.listening}
@@ -195,54 +199,3 @@ def _desk_for_nodes_below(
         app, pool, seal, utc_now, name=node.name, prefix=node.prefix, laboratory=node.laboratory,
         at_once=downward.approve == "known", key_hours=downward.key_hours,
     )  # fmt: skip
-
-
-def sessions_of(settings: Settings, pool: Pool, key: RSAPrivateKey) -> Sessions:
-    """The sessions of the Handle JSON interface, the same in every process that has the node's key."""
-    secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    handle = settings.handle
-    return Sessions(
-        pool,
-        secret,
-        utc_now,
-        challenge_seconds=handle.challenge_seconds,
-        session_seconds=handle.session_seconds,
-    )
-
-
-async def counter_of(settings: Settings, pool: Pool) -> ResolutionCounter:
-    """What counts resolutions; in memory alone where its folder cannot be used. Raises ``DatabaseAway``."""
-    counting, laboratory = settings.counting, settings.node.laboratory
-    return ResolutionCounter(
-        pool,
-        await counting_folder(settings, pool),
-        never=NeverCounts(counting.never, laboratory=laboratory),
-        seconds=counting.flush_seconds,
-        bots=settings.flags.bots,
-        laboratory=laboratory,
-        client_addresses=counting.client_addresses,
-        clock=node_time,
-    )
-
-
-class _Probe:
-    """One question to the database at a time: a silent one costs one connection, however often we are asked."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._asking: asyncio.Task[bool] | None = None
-
-    async def answered(self) -> bool:
-        """Whether the database answers within a second."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        await asyncio.wait({self._asking}, timeout=_PROBE_SECONDS)
-        return self._asking.done() and self._asking.result()
-
-    async def _ask(self) -> bool:
-        try:
-            await self._pool.fetchval("SELECT 1", timeout=_PROBE_SECONDS)
-        except Exception as error:  # noqa: BLE001 - whatever the reason, the answer is "not ready"
-            log.info("not_ready", cause=type(error).__name__)
-            return False
-        return True

@@ -174,6 +174,10 @@ class Resolver:
         """How a template wants its values shown; unknown while the database is away."""
         return await self._faces.of(template_id)
 
+    async def probe(self) -> None:
+        """Whether look-ups are answered now. Raises ``ResolverAway``."""
+        await self._connection.fetch("SELECT 1")
+
     async def start(self) -> None:
         """Begin to answer. Waits a moment for the writer's voice, but not for a database that is away."""
         for kind in self._kinds:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -34,39 +34,15 @@ _DAYS = 20  # closed in one turn: told to stop amid a long backlog, the steward 
 
 
 @dataclass(slots=True)
-class FigureKeeper:
-    """``folder`` is that of this machine, ``None`` if it has none; ``definition`` the rule of its settings."""
+class Digester:
+    """Digests of the days whose event files are in the folder of this machine; ``None`` if it has none."""
 
     pool: Pool
     folder: CountingFolder | None
-    definition: Mapping[str, Any]
-    minute_days: int
-    clock: Callable[[], datetime]
     _digested: dict[date, Evidence] = field(default_factory=dict)
-    _digest_again: float = 0.0
-    _remove_again: float = 0.0
 
-    async def turn(self) -> None:
-        """Whatever is due now. Raises ``DatabaseAway``."""
-        at = self.clock()
-        if await record_rule(self.pool, self.definition, at):
-            log.info("counting_rule_recorded")
-        await sum_all(self.pool, at, minute_days=self.minute_days)
-        for day in (await days_to_close(self.pool, at))[:_DAYS]:
-            await self._digest(day, at)
-            await sum_all(self.pool, at, minute_days=self.minute_days)
-            await close_day(self.pool, day, at)
-            self._digested.pop(day, None)
-        began = time.monotonic()
-        if began >= self._digest_again:
-            await self._digest(day_of(at), at)
-            spent = time.monotonic() - began
-            self._digest_again = began + max(_DIGEST_SECONDS, _SHARE * spent)
-        if began >= self._remove_again:
-            await remove_old(self.pool, at, minute_days=self.minute_days)
-            self._remove_again = began + _REMOVE_SECONDS
-
-    async def _digest(self, day: date, at: datetime) -> None:
+    async def digest(self, day: date, at: datetime) -> None:
+        """What the event files say of a day, if they say something new. Raises ``DatabaseAway``."""
         if self.folder is None:
             return
         try:
@@ -76,6 +52,66 @@ class FigureKeeper:
                 self._digested[day] = evidence
         except OSError:  # of the disk: a day without digest is closed all the same, and again when there is one
             log.exception("day_not_digested", day=str(day))
+
+    def forget(self, day: date) -> None:
+        self._digested.pop(day, None)
+
+
+@dataclass(slots=True)
+class FigureKeeper:
+    """``folder`` is that of this machine, ``None`` if it has none; ``definition`` the rule of its settings."""
+
+    pool: Pool
+    folder: CountingFolder | None
+    definition: Mapping[str, Any]
+    minute_days: int
+    clock: Callable[[], datetime]
+    _digester: Digester = field(init=False)
+    _digest_again: float = 0.0
+    _remove_again: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._digester = Digester(self.pool, self.folder)
+
+    async def turn(self) -> None:
+        """Whatever is due now. Raises ``DatabaseAway``."""
+        at = self.clock()
+        if await record_rule(self.pool, self.definition, at):
+            log.info("counting_rule_recorded")
+        await sum_all(self.pool, at, minute_days=self.minute_days)
+        for day in (await days_to_close(self.pool, at))[:_DAYS]:
+            await self._digester.digest(day, at)
+            await sum_all(self.pool, at, minute_days=self.minute_days)
+            await close_day(self.pool, day, at)
+            self._digester.forget(day)
+        began = time.monotonic()
+        if began >= self._digest_again:
+            await self._digester.digest(day_of(at), at)
+            spent = time.monotonic() - began
+            self._digest_again = began + max(_DIGEST_SECONDS, _SHARE * spent)
+        if began >= self._remove_again:
+            await remove_old(self.pool, at, minute_days=self.minute_days)
+            self._remove_again = began + _REMOVE_SECONDS
+
+
+async def keep_digests(
+    digester: Digester, clock: Callable[[], datetime], stop: asyncio.Event, seconds: float = _DIGEST_SECONDS
+) -> None:
+    """Digest today and yesterday every ``seconds`` until told to stop: all that a machine owes that only resolves.
+
+    Sums and closings are the stewards'. Ten minutes after midnight they close the day, so the digest is there.
+    """
+    while not stop.is_set():
+        try:
+            now = clock()
+            for day in (day_of(now - timedelta(days=1)), day_of(now)):
+                await digester.digest(day, now)
+            digester.forget(day_of(now - timedelta(days=2)))
+        except NodeError as error:
+            log.warning("figures_not_kept", code=error.code, detail=error.detail)
+        except Exception:
+            log.exception("figures_broken")
+        await pause(stop, seconds)
 
 
 async def keep_figures(keeper: FigureKeeper, stop: asyncio.Event, seconds: float = 5.0) -> None:

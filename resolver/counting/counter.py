@@ -21,7 +21,8 @@ from prometheus_client import Counter
 
 from node.china_time import day_of, midnight
 from node.client_address import Network
-from node.database import DatabaseAway, Pool, transaction
+from node.database import Pool, transaction
+from node.errors import Unavailable
 from node.journal import Interface
 from node.pause import pause
 from node.resolutions import Outcome, tenant_of
@@ -88,6 +89,11 @@ class ResolutionCounter:
         self._running: list[asyncio.Task[None]] = []
         self._retired: list[Start] = []
         self._start = begin(folder, self._facts, _micros(clock()))
+
+    @property
+    def writes(self) -> bool:
+        """Whether the totals reach the database; while they do not, they wait in the mapped files."""
+        return not self._away
 
     # Noting and booking ---------------------------------------------------------------------------------------
 
@@ -268,7 +274,7 @@ class ResolutionCounter:
         waiting = sum(len(start.totals) for start in (*self._retired, self._start))
         try:
             await self.write(last=last)
-        except DatabaseAway as error:
+        except Unavailable as error:
             if not self._away:
                 log.warning("counts_wait", keys=waiting, cause=error.evidence.get("cause"))
             self._away = True
@@ -306,7 +312,7 @@ class ResolutionCounter:
             return
         try:
             await self._keys.read(self._pool, now)
-        except DatabaseAway as error:
+        except Unavailable as error:
             log.info("client_keys_wait", cause=error.evidence.get("cause"))
         else:
             self._sources.forget()

@@ -24,6 +24,7 @@ from node.administration import (
     ProofNeeded,
     ProofUnsupported,
     RegistrationCountLimit,
+    RegistryElsewhere,
     ValueExists,
     ValueUnknown,
 )
@@ -143,6 +144,7 @@ _RESPONSE_CODE: dict[type[NodeError], ResponseCode] = {
     InvalidHandle: ResponseCode.INVALID_HANDLE,
     InvalidValue: ResponseCode.INVALID_VALUE,
     OperationUnsupported: ResponseCode.OPERATION_UNSUPPORTED,
+    RegistryElsewhere: ResponseCode.OPERATION_UNSUPPORTED,
     HandleUnknown: ResponseCode.HANDLE_NOT_FOUND,
     ValueUnknown: ResponseCode.VALUES_NOT_FOUND,
     PrefixElsewhere: ResponseCode.NOT_RESPONSIBLE,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from node.errors import Conflict, Malformed, NodeError, Unauthenticated
+from node.errors import Conflict, NodeError, Unauthenticated
 from node.problem import SPECIAL_STATUS
 from node.web import MethodNotSupported
 from resolver.handle.codes import ResponseCode, response_code_of
@@ -131,7 +131,7 @@ def _status(request: web.Request, error: NodeError, code: int) -> int:
     if isinstance(error, Unauthenticated):
         # To ask for a secret where everybody can read it would be worse than to refuse.
         return 401 if request.secure else 403
-    if isinstance(error, Malformed) and error.code in SPECIAL_STATUS:
+    if error.code in SPECIAL_STATUS:
         return SPECIAL_STATUS[error.code]
     if isinstance(error, Conflict) and code == ResponseCode.ERROR:
         return 409  # the protocol has no code for most conflicts, but they are no fault of the node

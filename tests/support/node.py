@@ -37,7 +37,7 @@ from node.auth import Role
 from node.config import Settings
 from node.database import open_pool
 from node.founding import found
-from node.fronts import guard_limits, listening
+from node.fronts import guard_limits, listening, sessions_of
 from node.http_server import Bounds, HttpServer, bind
 from node.national.view import NationalView
 from node.openapi import document
@@ -48,7 +48,7 @@ from node.printing import labels_of, reports_of, typesetter_of
 from node.rate_limit import RateLimit
 from node.routes import Route
 from node.tls import ServerCertificate
-from node.worker import application, sessions_of
+from node.worker import application
 from registry.accounts.access_keys import AccessKeys
 from registry.accounts.accounts import Accounts
 from registry.accounts.key_sign_in import KeySignIn

@@ -72,6 +72,28 @@ async def served(
     folder: Path, name: str, session: aiohttp.ClientSession, groups: Mapping[str, Mapping[str, Any]], *options: str
 ) -> AsyncIterator[NodeProcess]:
     """``biaoshi serve`` with one worker on free ports and these settings, signed in as its administrator."""
+    async with _running(folder, name, session, groups, *options) as (node, said):
+        password = _PASSWORD.search(said)
+        assert password, said
+        node.password = password[1]
+        await node.sign_in("admin", node.password)
+        yield node
+
+
+@contextlib.asynccontextmanager
+async def resolving(
+    folder: Path, name: str, session: aiohttp.ClientSession, groups: Mapping[str, Mapping[str, Any]]
+) -> AsyncIterator[NodeProcess]:
+    """``biaoshi serve --roles resolver`` with one process; there is nobody to sign in as."""
+    async with _running(folder, name, session, groups, "--roles", "resolver") as (node, _):
+        yield node
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    folder: Path, name: str, session: aiohttp.ClientSession, groups: Mapping[str, Mapping[str, Any]], *options: str
+) -> AsyncIterator[tuple[NodeProcess, str]]:
+    """The process when it has started, and what it said until then."""
     http, handle = free_port(), free_port()
     home = folder / name
     home.mkdir()
@@ -93,11 +115,7 @@ async def served(
         process = await _started(errors, "serve", "--config", str(file), *options)
     try:
         said = await _until_said(process, _STARTED, log)
-        password = _PASSWORD.search(said)
-        assert password, said
-        node = NodeProcess(f"http://127.0.0.1:{http}", handle, log, session, process, password[1])
-        await node.sign_in("admin", node.password)
-        yield node
+        yield NodeProcess(f"http://127.0.0.1:{http}", handle, log, session, process, ""), said
     finally:
         await ended(process)
 
