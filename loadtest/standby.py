@@ -39,7 +39,19 @@ async def promote(standby: EmbeddedPostgres) -> None:
 
 def _copy(primary: EmbeddedPostgres, cluster: Path) -> None:
     program = primary.runtime.bin / "pg_basebackup"
-    command = [program, "-d", primary.url("postgres"), "-D", cluster, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+    command: list[str | Path] = [
+        program,
+        "-d",
+        primary.url("postgres"),
+        "-D",
+        cluster,
+        "-R",
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+        "--no-sync",
+    ]
     made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_COPY_SECONDS)
     if made.returncode:
         shutil.rmtree(cluster, ignore_errors=True)
