@@ -91,8 +91,12 @@ SELECT coalesce(max(event_id), 0) FROM event
 SELECT leaf FROM event WHERE event_id >= $1 ORDER BY event_id LIMIT 1
 
 -- name: leaves_about
--- Those leaves between two positions that name a thing.
-SELECT event_id, leaf FROM event WHERE event_id >= $1 AND event_id < $2 AND position($3::bytea IN leaf) > 0
+-- Those leaves between two positions that name a thing ($3), and the packs of what was done at its time ($4) in which
+-- its tag ($5) stands.
+SELECT event_id, leaf, packed FROM event
+WHERE event_id >= $1 AND event_id < $2
+  AND CASE WHEN packed IS NULL THEN position($3::bytea IN leaf) > 0
+           WHEN position($4::bytea IN leaf) > 0 THEN position($5::bytea IN packed) > 0 END
 ORDER BY event_id
 
 -- name: wait_little

@@ -6,10 +6,11 @@ for a few; so a leaf is looked for around its time, by the name that it gives th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from admin.audit.walking import first_position
 from node.database import Connection
 from node.journal import canonical
 from node.sql import statements_beside
-from registry.identifiers.leaves import Change
+from registry.identifiers.leaves import Change, PackBroken, unpacked
 
 SQL = statements_beside(__file__, "audit.sql")
 _AROUND = (2_000, 40_000, 400_000)
@@ -65,12 +66,15 @@ async def leaf_of_change(connection: Connection, row: Row) -> Leaf | None:
         "by": str(row["account_id"]),
         "ts": row["at"].isoformat(),
     }
-    return await _found(connection, said, row["at"])
+    return await _found(connection, said, row["at"], keyed[:16])
 
 
-async def _found(connection: Connection, said: Mapping[str, Any], at: datetime) -> Leaf | None:
-    """The leaf that says most of this about the thing; the one of the same act has its name, action and time."""
-    named = canonical({"id": said["id"]})[1:-1]
+async def _found(
+    connection: Connection, said: Mapping[str, Any], at: datetime, tag: bytes | None = None
+) -> Leaf | None:
+    """The leaf that says most of this about the thing; the one of the same act has its name, action and time. That of
+    an identifier may be in a pack, by its ``tag``."""
+    named, timed = (canonical({name: said[name]})[1:-1] for name in ("id", "ts"))
     newest: int = await connection.fetchval(SQL["newest_event"])
 
     async def time_from(position: int, _: int) -> datetime | None:
@@ -79,12 +83,22 @@ async def _found(connection: Connection, said: Mapping[str, Any], at: datetime) 
 
     middle = await first_position(time_from, at, newest + 1)
     for around in _AROUND:
-        rows = await connection.fetch(SQL["leaves_about"], middle - around, middle + around, named)
-        for row in rows:
-            leaf = json.loads(row["leaf"])
+        rows = await connection.fetch(SQL["leaves_about"], middle - around, middle + around, named, timed, tag)
+        for event_id, written in _leaves_of(rows, named):
+            leaf = json.loads(written)
             if all(leaf.get(name) == said.get(name) for name in ("op", "ts", "kind", "version")):
                 agrees = all(leaf.get(name) == value for name, value in said.items())
-                return Leaf(row["event_id"], hashlib.sha256(_LEAF + row["leaf"]).hexdigest(), agrees)
+                return Leaf(event_id, hashlib.sha256(_LEAF + written).hexdigest(), agrees)
         if middle - around <= 0 and middle + around > newest:
             return None
     return None
+
+
+def _leaves_of(rows: Iterable[Row], named: bytes) -> Iterator[tuple[int, bytes]]:
+    """The leaves that name the thing, with their events; those of a pack that is not what its leaf says are none."""
+    for row in rows:
+        if row["packed"] is None:
+            yield row["event_id"], row["leaf"]
+            continue
+        with contextlib.suppress(PackBroken):
+            yield from ((row["event_id"], leaf) for leaf in unpacked(row["leaf"], row["packed"]) if named in leaf)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -28,7 +27,8 @@ from registry.export.pages import SQL as EXPORT
 from registry.export.restored_rows import Restored, RestoredRows
 from registry.export.row import templates_by_mark
 from registry.files.files import missing_files
-from registry.identifiers.leaves import Change, leaf_maker
+from registry.identifiers.evidence import add_leaves
+from registry.identifiers.leaves import Change
 from registry.identifiers.revisions import Revision, Standing
 from registry.identifiers.rewriting import SQL as REWRITING
 from registry.identifiers.state import IdentifierState
@@ -299,11 +299,9 @@ async def _trace(connection: Connection, grant: PrefixGrant, plans: Sequence[_Pl
             for plan in plans
         ],
     )  # fmt: skip
-    maker = lru_cache(
-        lambda change: leaf_maker(change, grant.prefix.key, grant.log_secret, signed.account_id, signed.at)
-    )
-    leaves = [(maker(plan.change)(plan.key, plan.row.version, plan.row.entry.record),) for plan in plans]
-    await connection.copy_records_to_table("event", columns=("leaf",), records=leaves)
+    for change in {plan.change for plan in plans}:
+        versions = [(plan.key, plan.row.version, plan.row.entry.record) for plan in plans if plan.change is change]
+        await add_leaves(connection, grant, change, signed, versions)
     effects = Counter(effect for plan in plans for effect in plan.counted(signed.at))
     if effects:
         await report_changes(connection, grant, signed.at, tallies_of(signed.at, effects), signed.batch_id)

@@ -15,7 +15,8 @@ import asyncpg
 from node.database import Connection
 from node.notices import CHANNEL, notices_of
 from node.sql import statements_beside
-from registry.identifiers.leaves import Change, leaf_maker
+from registry.identifiers.evidence import add_leaves
+from registry.identifiers.leaves import Change
 from registry.identifiers.revisions import NOTHING, Indexed, Revision, Standing
 from registry.identifiers.state import IdentifierState
 from registry.identifiers.unique_claims import Claim, losers
@@ -157,9 +158,8 @@ async def _write(
             for before, _, _, record, *_ in revisions
         ],
     )  # fmt: skip
-    make = leaf_maker(change, grant.prefix.key, grant.log_secret, signed.account_id, signed.at)
-    leaves = [(make(before.suffix_key, before.version + 1, record),) for before, _, _, record, *_ in revisions]
-    await connection.copy_records_to_table("event", columns=("leaf",), records=leaves)
+    versions = [(before.suffix_key, before.version + 1, record) for before, _, _, record, *_ in revisions]
+    await add_leaves(connection, grant, change, signed, versions)
     tallies = tallies_of(signed.at, _effects(change, revisions))
     await report_changes(connection, grant, signed.at, tallies, signed.batch_id, {change: len(revisions)})
     for notice in notices_of(grant.prefix.key, keys):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import repeat
 from operator import attrgetter
 from typing import Any
@@ -24,6 +25,8 @@ from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import decode_values
 from node.sql import statements_beside
 from registry.identifiers.admission import Room, count_registrations, is_open, obeying, room_left
+from registry.identifiers.copying import HISTORY, IDENTIFIER, first_versions
+from registry.identifiers.evidence import add_pack
 from registry.identifiers.leaves import Change, leaf_maker
 from registry.identifiers.outcome import Outcome, Signature, Signed, Taken
 from registry.identifiers.state import IdentifierState
@@ -48,10 +51,8 @@ class TooContended(Unavailable):
 _NOBODY = Signature(UUID(int=0), Interface.V1, datetime.min.replace(tzinfo=UTC), batch_id=None)
 """For rows that are weighed and not written."""
 
-_Version = tuple[Entry, Signature, int, int | None, int | None]
-"""A version to be written, with the state and template it replaces: the first one, or the next one of an identifier
-that was deleted.
-"""
+_Revived = tuple[Entry, Signature, int, int]
+"""The next version of an identifier that was deleted: its number, and the template that it had."""
 
 
 async def write_new(
@@ -176,7 +177,7 @@ class _Writer:
     grant: PrefixGrant
     template_id: int
 
-    async def write(self, new: Sequence[_Version], revived: Sequence[_Version] = ()) -> None:
+    async def write(self, new: Sequence[Signed], revived: Sequence[_Revived] = ()) -> None:
         """First versions, and what goes with revived ones, whose identifiers are written already.
 
         Raises asyncpg's ``UniqueViolationError``.
@@ -189,16 +190,12 @@ class _Writer:
             await self._write_few(new)
             return
         prefix_id, template_id = self.grant.prefix_id, self.template_id
-        await self._copy_into(
-            "identifier",
-            ("prefix_id", "template_id", "version", "state", "registered_at", "updated_at", "suffix_key", "suffix",
-             "record"),
-            [
-                (prefix_id, template_id, 1, 1, by.at, by.at, key, None if suffix == key else suffix, record)
-                for (suffix, key, record, _, _, _), by, _, _, _ in new
-            ],
-        )  # fmt: skip
-        versions, action = [*new, *revived] if revived else new, int(Change.REGISTER)
+        firsts = [
+            (by, await first_versions(self.grant, template_id, by, entries)) for by, entries in _by_signature(new)
+        ]
+        for _, first in firsts:
+            await self._copy_octets("identifier", IDENTIFIER, first.identifiers)
+        versions = [*new, *((entry, by) for entry, by, *_ in revived)]
         await self._copy_into(
             "attribute_index",
             ("attribute_index", "is_unique", "value", "number", "suffix_key", "prefix_id", "template_id"),
@@ -209,30 +206,29 @@ class _Writer:
             ("attribute_index", "suffix_key", "target_prefix", "target_suffix_key", "prefix_id"),
             [(*reference, prefix_id) for reference in _references(versions)],
         )
-        columns = ("prefix_id", "action", "interface", "at", "account_id", "batch_id", "suffix_key", "version")
-        await self._copy_into(
-            "identifier_history",
-            columns,
-            [
-                (prefix_id, action, by.interface, by.at, by.account_id, by.batch_id, entry.suffix_key, 1)
-                for entry, by, _, _, _ in new
-            ],
-        )
-        await self._copy_into(
-            "identifier_history",
-            (*columns, "before_state", "before_template_id"),
-            [
-                (prefix_id, action, by.interface, by.at, by.account_id, by.batch_id, entry.suffix_key, *before)
-                for entry, by, *before in revived
-            ],
-        )
-        await self._copy_into("event", ("leaf",), [(leaf,) for leaf in self._leaves(versions)])
+        for by, first in firsts:
+            await self._copy_octets("identifier_history", HISTORY, first.history)
+            await add_pack(self.connection, self.grant, Change.REGISTER, by, first.pack)
+        await self._trace_revived(revived)
         last, tallies = _last(versions), registrations(template_id, _times(new), _times(revived))
         await report_changes(self.connection, self.grant, last.at, tallies, last.batch_id)
         await self.connection.execute(SQL["announce"], CHANNEL, self._notice)
 
-    async def _write_few(self, new: Sequence[_Version]) -> None:
-        entries, signatures, _, _, _ = zip(*new, strict=True)
+    async def _trace_revived(self, revived: Sequence[_Revived]) -> None:
+        await self._copy_into(
+            "identifier_history",
+            ("prefix_id", "action", "interface", "at", "account_id", "batch_id", "suffix_key", "version",
+             "before_state", "before_template_id"),
+            [
+                (self.grant.prefix_id, int(Change.REGISTER), by.interface, by.at, by.account_id, by.batch_id,
+                 entry.suffix_key, version, IdentifierState.DELETED, before)
+                for entry, by, version, before in revived
+            ],
+        )  # fmt: skip
+        await self._copy_into("event", ("leaf",), [(leaf,) for leaf in self._leaves(row[:3] for row in revived)])
+
+    async def _write_few(self, new: Sequence[Signed]) -> None:
+        entries, signatures = zip(*new, strict=True)
         last, tallies = _last(new), registrations(self.template_id, _times(new))
         report = _summary(self.grant, last.at, tallies, last.batch_id, {})
         await self.connection.execute(
@@ -240,7 +236,7 @@ class _Writer:
             [entry.suffix_key for entry in entries], [_spelling(entry) for entry in entries],
             [entry.record for entry in entries], [by.at for by in signatures], int(Change.REGISTER),
             [by.interface for by in signatures], [by.account_id for by in signatures],
-            [by.batch_id for by in signatures], self._leaves(new),
+            [by.batch_id for by in signatures], self._leaves((entry, by, 1) for entry, by in new),
             *_columns(_side(new), 5), *_columns(_references(new), 4),
             uuid4(), report.stream, report.kind, canonical(report.body).decode(), last.at, CHANNEL, self._notice,
             [tally.at for tally in tallies], [tally.counts.registered for tally in tallies],
@@ -250,9 +246,12 @@ class _Writer:
         if records:
             await self.connection.copy_records_to_table(table, columns=columns, records=records)
 
+    async def _copy_octets(self, table: str, columns: Sequence[str], octets: bytearray) -> None:
+        await self.connection.copy_to_table(table, columns=columns, source=memoryview(octets), format="binary")
+
     async def write_all(self, rows: list[Signed]) -> Outcome:
         """First versions of all rows. Raises asyncpg's ``UniqueViolationError``."""
-        await self.write([(entry, by, 1, None, None) for entry, by in rows])
+        await self.write(rows)
         return Outcome(registered=len(rows))
 
     async def write_what_is_free(self, rows: list[Signed], room: Room | None, outcome: Outcome) -> None:
@@ -265,9 +264,9 @@ class _Writer:
         if room is not None:
             fresh, deleted = room.admit(fresh, deleted, outcome)
         revived = await self._revive(deleted)
-        await self.write([(entry, by, 1, None, None) for entry, by in fresh], revived)
+        await self.write(fresh, revived)
         outcome.registered = len(fresh) + len(revived)
-        outcome.revived.update((entry.suffix_key, version) for entry, _, version, _, _ in revived)
+        outcome.revived.update((entry.suffix_key, version) for entry, _, version, _ in revived)
 
     async def sort_out(self, rows: list[Signed], outcome: Outcome) -> tuple[list[Signed], list[Signed]]:
         """The rows whose identifiers never stood, and those whose were deleted; ``outcome`` gets the others."""
@@ -317,7 +316,7 @@ class _Writer:
                 outcome.taken.append(Taken(entry, lost[0], same_batch=False))
         return free
 
-    async def _revive(self, deleted: Sequence[Signed]) -> list[_Version]:
+    async def _revive(self, deleted: Sequence[Signed]) -> list[_Revived]:
         if not deleted:
             return []
         entries, signatures = zip(*deleted, strict=True)
@@ -332,7 +331,7 @@ class _Writer:
         if len(revived) != len(deleted):
             raise _Overtaken
         return [
-            (entry, signature, found["version"], IdentifierState.DELETED, found["before_template_id"])
+            (entry, signature, found["version"], found["before_template_id"])
             for entry, signature in deleted
             for found in (revived[entry.suffix_key],)
         ]
@@ -341,45 +340,50 @@ class _Writer:
     def _notice(self) -> str:
         return Notice(NoticeKind.ADDITIONS, self.grant.prefix.key).encode()
 
-    def _leaves(self, versions: Iterable[_Version]) -> list[bytes]:
+    def _leaves(self, versions: Iterable[tuple[Entry, Signature, int]]) -> list[bytes]:
         prefix, secret = self.grant.prefix.key, self.grant.log_secret
-        make = {
-            by: leaf_maker(Change.REGISTER, prefix, secret, by.account_id, by.at)
-            for by in {by for _, by, _, _, _ in versions}
-        }
-        return [make[by](key, version, record) for (_, key, record, _, _, _), by, version, _, _ in versions]
+        make = cache(lambda by: leaf_maker(Change.REGISTER, prefix, secret, by.account_id, by.at))
+        return [make(by)(entry.suffix_key, version, entry.record) for entry, by, version in versions]
 
 
-def _by_key(version: _Version) -> str:
-    return version[0].suffix_key
+def _by_key(row: Signed) -> str:
+    return row[0].suffix_key
 
 
-def _times(versions: Iterable[_Version]) -> list[datetime]:
-    return [by.at for _, by, _, _, _ in versions]
+def _by_signature(rows: Sequence[Signed]) -> list[tuple[Signature, list[Entry]]]:
+    """Rows of a chunk have one signature; those that waited for each other are few, and have their own."""
+    groups: dict[Signature, list[Entry]] = {}
+    for entry, by in rows:
+        groups.setdefault(by, []).append(entry)
+    return list(groups.items())
 
 
-def _last(versions: Iterable[_Version]) -> Signature:
+def _times(versions: Iterable[tuple[Any, ...]]) -> list[datetime]:
+    return [version[1].at for version in versions]
+
+
+def _last(versions: Iterable[Signed]) -> Signature:
     """The newest signature."""
-    return max({by for _, by, _, _, _ in versions}, key=attrgetter("at"))
+    return max({by for _, by in versions}, key=attrgetter("at"))
 
 
 def _spelling(entry: Entry) -> str | None:
     return None if entry.suffix == entry.suffix_key else entry.suffix
 
 
-def _side(versions: Iterable[_Version]) -> list[tuple[int, bool, str, str | None, str]]:
+def _side(versions: Iterable[Signed]) -> list[tuple[int, bool, str, str | None, str]]:
     """Entries of the side index by value, so that chunks wanting the same values wait in one direction only."""
     return sorted(
         (side.index, side.unique, side.value, side.number, entry.suffix_key)
-        for entry, _, _, _, _ in versions
+        for entry, _ in versions
         for side in entry.side
     )
 
 
-def _references(versions: Iterable[_Version]) -> list[tuple[int, str, str, str]]:
+def _references(versions: Iterable[Signed]) -> list[tuple[int, str, str, str]]:
     return [
         (index, entry.suffix_key, prefix, suffix_key)
-        for entry, _, _, _, _ in versions
+        for entry, _ in versions
         for index, prefix, suffix_key in entry.references
     ]
 

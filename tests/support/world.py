@@ -212,7 +212,8 @@ class World:
     async def traces(self) -> tuple[int, int, int]:
         """How many identifier histories, leaves and reports there are."""
         row = await self.pool.fetchrow(
-            "SELECT (SELECT count(*) FROM identifier_history) AS histories, (SELECT count(*) FROM event) AS leaves,"
+            "SELECT (SELECT count(*) FROM identifier_history) AS histories,"
+            " (SELECT sum(coalesce(octet_length(packed) / 52, 1)) FROM event) AS leaves,"
             " (SELECT count(*) FROM outbox) AS reports"
         )
         return row["histories"], row["leaves"], row["reports"]

@@ -115,7 +115,8 @@ async def counts(scene: Scene, marker: str) -> tuple[int, int, int, int]:
         row = await connection.fetchrow(
             "SELECT (SELECT count(*) FROM identifier WHERE suffix_key LIKE $1) AS identifiers,"
             " (SELECT count(*) FROM identifier_history WHERE suffix_key LIKE $1) AS histories,"
-            " (SELECT count(*) FROM event WHERE position('identifier.register'::bytea IN leaf) > 0) AS leaves,"
+            " (SELECT coalesce(sum(coalesce(octet_length(packed) / 52, 1)), 0) FROM event"
+            "   WHERE position('identifier.register'::bytea IN leaf) > 0) AS leaves,"
             " (SELECT coalesce(sum((body->>'registered')::bigint), 0) FROM outbox"
             "   WHERE kind = 'registration.summary') AS reported",
             f"{marker}-%",

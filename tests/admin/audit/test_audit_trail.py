@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -18,8 +18,10 @@ from node.auth import Account, NotAllowed, Role
 from node.database import Pool
 from node.journal import Interface
 from registry.accounts.stored import AccountUnknown
+from registry.batches.request import BatchRequest
 from registry.identifiers.identifiers import StoredIdentifier
 from registry.prefixes import PrefixUnknown
+from registry.rows.form import Form, Format
 from tests.support.world import Holder, World, actor, staff, user_of
 
 
@@ -221,6 +223,36 @@ async def test_an_entry_agrees_with_its_leaf_until_somebody_rewrites_it(
     await connection.execute("DELETE FROM event")
     await connection.close()
     assert (await audit.get(auditor, act.source, act.number)).leaf is None
+
+
+async def test_an_identifier_of_a_bulk_registration_agrees_with_its_leaf_in_the_pack(
+    world: World, auditor: Account, database_url: str
+) -> None:
+    holder, _ = await busy(world)
+    body = "suffix,name\n" + "".join(f"Bulk-{number},泵\n" for number in range(150))
+    request = BatchRequest(holder.prefix, Form(Format.CSV), template="pump")
+    await world.batches.run(holder.account, holder.actor, request, "key", one_block(body.encode()))
+    audit = trail(world)
+    entries = (await audit.list(auditor, Filters(prefix=holder.prefix.text), None, 200)).entries
+    (entry,) = [one for one in entries if one.subject_id.endswith("/Bulk-7")]
+    leaf = (await audit.get(auditor, entry.source, entry.number)).leaf
+    assert leaf is not None
+    assert leaf.agrees
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(
+        "UPDATE identifier_history SET account_id = gen_random_uuid() WHERE suffix_key = 'BULK-7'"
+    )
+    rewritten = (await audit.get(auditor, entry.source, entry.number)).leaf
+    assert rewritten is not None
+    assert (rewritten.sha256, rewritten.agrees) == (leaf.sha256, False)
+    await connection.execute("UPDATE event SET packed = packed || substr(packed, 1, 52) WHERE packed IS NOT NULL")
+    await connection.close()
+    assert (await audit.get(auditor, entry.source, entry.number)).leaf is None
+
+
+async def one_block(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 async def test_an_export_is_bounded_and_an_act_itself(world: World, auditor: Account) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.journal import canonical
-from registry.identifiers.leaves import Change, leaf_maker
+from registry.identifiers.leaves import Change, PackBroken, leaf_maker, pack_leaf, packed, unpacked
 
 SECRET = bytes(range(32))
 ACCOUNT = UUID(int=7)
@@ -103,3 +103,36 @@ def test_numbers_of_changes_are_stored_and_do_not_move() -> None:
 def test_another_time_zone_is_told_with_its_offset() -> None:
     east = AT.astimezone(timezone(timedelta(hours=8)))
     assert datetime.fromisoformat(json.loads(leaf(at=east))["ts"]) == AT
+
+
+versions = st.lists(
+    st.tuples(suffix_keys, st.integers(1, 2**31 - 1), st.binary(max_size=300)), min_size=1, max_size=40
+)
+
+
+@given(versions=versions, change=st.sampled_from(Change))
+def test_a_pack_stands_for_the_very_leaves_of_its_identifiers(
+    versions: list[tuple[str, int, bytes]], change: Change
+) -> None:
+    pack = packed(SECRET, versions)
+    shared = pack_leaf(change, "88.101.2001", ACCOUNT, AT, pack)
+    assert list(unpacked(shared, pack)) == [leaf(*version, change=change) for version in versions]
+    assert len(pack) == 52 * len(versions)
+
+
+def test_the_leaf_of_a_pack_says_what_its_leaves_share_and_commits_to_them() -> None:
+    pack = packed(SECRET, [("P-1", 1, RECORD), ("P-2", 1, RECORD)])
+    shared = pack_leaf(Change.REGISTER, "88.101.2001", ACCOUNT, AT, pack)
+    assert canonical(json.loads(shared)) == shared
+    assert json.loads(shared) == {
+        "v": 2, "op": "identifier.register", "prefix": "88.101.2001", "ts": "2026-03-02T01:00:00.123456+00:00",
+        "by": str(ACCOUNT), "leaves": 2, "hash": hashlib.sha256(pack).hexdigest(),
+    }  # fmt: skip
+
+
+def test_a_pack_that_was_rewritten_stands_for_nothing() -> None:
+    pack = packed(SECRET, [("P-1", 1, RECORD), ("P-2", 1, RECORD)])
+    shared = pack_leaf(Change.REGISTER, "88.101.2001", ACCOUNT, AT, pack)
+    for altered in (pack[:52], bytes([pack[0] ^ 1]) + pack[1:]):
+        with pytest.raises(PackBroken):
+            list(unpacked(shared, altered))
