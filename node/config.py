@@ -180,8 +180,10 @@ class DatabaseSettings(Group):
 
 
 class ResolverSettings(Group):
-    cache_entries: int = Field(200_000, ge=1000, description="answers kept per worker")
-    missing_entries: int = Field(50_000, ge=100, description="not-found answers kept per worker")
+    cache_bytes: int = Field(128 << 20, ge=1 << 20, description="memory of each worker for answers it keeps")
+    missing_bytes: int = Field(
+        16 << 20, ge=1 << 16, description="memory of each worker for not-found answers it keeps"
+    )
     missing_seconds: Seconds = Field(10, description="how long a not-found answer is kept")
     stale_seconds: Seconds = Field(86_400, description="oldest answer given while the database is away")
     lookup_seconds: Seconds = Field(2, description="deadline of one look-up")

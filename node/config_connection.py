@@ -68,7 +68,7 @@ class RecursionSettings(Group):
     hop_seconds: Seconds = Field(1.5, description="deadline of one question to one server")
     hops: int = Field(8, ge=1, le=32, description="most questions of one resolution")
     answer_bytes: int = Field(65_536, ge=512, le=262_144, description="largest answer that is read")
-    entries: int = Field(50_000, ge=100, description="answers and routes of others kept per worker")
+    cache_bytes: int = Field(48 << 20, ge=1 << 16, description="memory of each worker for answers of others it keeps")
     ttl_seconds: Seconds = Field(3_600, description="longest life of a kept answer or route")
     missing_seconds: Seconds = Field(60, description="how long a not-found of others is kept")
     stale_seconds: Seconds = Field(86_400, description="oldest answer given while its node is silent")

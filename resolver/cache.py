@@ -19,11 +19,10 @@ import asyncio
 from dataclasses import dataclass
 
 from node.notices import Notice, NoticeKind
-from resolver.answer import Absence, Entry, Key, Loaded
-from resolver.second_chance import SecondChance
+from resolver.answer import Absence, Entry, Key, Loaded, text_bytes
+from resolver.second_chance import SLOT_BYTES, SecondChance
 
 _FLOORS = 10_000  # prefixes remembered apart; beyond, the oldest knowledge of all prefixes is given up at once
-_MEAN_BYTES = 2048  # records are 220 bytes as a rule; this bounds the memory when they are not
 
 
 @dataclass(slots=True, eq=False)
@@ -57,11 +56,14 @@ class _Floors:
 
 
 class Cache:
-    """``entries`` found and ``missing_entries`` not found at most; times in seconds on the caller's clock."""
+    """At most ``found_bytes`` of what was found and ``missing_bytes`` of what was not, so that a flood of unknown
+    names costs no entry its place; times in seconds on the caller's clock.
+    """
 
-    def __init__(self, *, entries: int, missing_entries: int, missing_seconds: float, stale_seconds: float) -> None:
-        self._found: SecondChance[Key, Entry] = SecondChance(entries, entries * _MEAN_BYTES)
-        self._missing: SecondChance[Key, Absence] = SecondChance(missing_entries)
+    # Keys are joined to texts here: a tuple is seen by the garbage collector, and with it the dict it stands in.
+    def __init__(self, *, found_bytes: int, missing_bytes: int, missing_seconds: float, stale_seconds: float) -> None:
+        self._found: SecondChance[str, Entry] = SecondChance(found_bytes, _found_weight)
+        self._missing: SecondChance[str, Absence] = SecondChance(missing_bytes, _missing_weight)
         self._flights: dict[Key, Flight] = {}
         self._missing_seconds = missing_seconds
         self._stale_seconds = stale_seconds
@@ -81,39 +83,46 @@ class Cache:
     def __len__(self) -> int:
         return len(self._found) + len(self._missing)
 
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it occupies."""
+        return self._found.weight + self._missing.weight
+
     # Reading --------------------------------------------------------------------------------------
 
     def fresh(self, key: Key, now: float) -> Loaded | None:
         """What is known to hold, or ``None``: then it must be looked up."""
         if not self._listening:
             return None
-        found = self._found.get(key)
+        text = f"{key[0]}/{key[1]}"
+        found = self._found.get(text)
         if found is not None:
             if found.tick < self._void.of(key[0]):
-                self._found.drop(key)
+                self._found.drop(text)
             elif found.tick >= self._trust:
                 found.used = True
                 found.valid_at = now
                 return found.value
             return None
-        missing = self._missing.get(key)
+        missing = self._missing.get(text)
         if missing is None:
             return None
         oldest = max(self._trust, self._void.of(key[0]), self._added.of(key[0]))
         if missing.tick < oldest or now - missing.valid_at > self._missing_seconds:
-            self._missing.drop(key)
+            self._missing.drop(text)
             return None
         missing.used = True
         return missing.value
 
     def stale(self, key: Key, now: float) -> tuple[Entry, float] | None:
         """The last known entry and the seconds since it was known to be right; for when the database is away."""
-        found = self._found.get(key)
+        text = f"{key[0]}/{key[1]}"
+        found = self._found.get(text)
         if found is None:
             return None
         age = now - found.valid_at
         if found.tick < self._void.of(key[0]) or age > self._stale_seconds:
-            self._found.drop(key)
+            self._found.drop(text)
             return None
         found.used = True
         return found.value, age
@@ -144,13 +153,15 @@ class Cache:
         del self._flights[key]
         if loaded is None:
             return 0
-        if self._found.get(key) is not None:
+        text = f"{key[0]}/{key[1]}"
+        if self._found.get(text) is not None:
             self.epoch += 1
         if isinstance(loaded, Entry):
-            self._missing.drop(key)
-            return self._found.put(key, loaded, tick=flight.tick, valid_at=now, weight=len(loaded.record))
-        self._found.drop(key)
-        return self._missing.put(key, loaded, tick=flight.tick, valid_at=now)
+            self._missing.drop(text)
+            shared = loaded.text if loaded.text == text else text  # as a rule alike: one copy of it is enough
+            return self._found.put(shared, loaded, tick=flight.tick, valid_at=now)
+        self._found.drop(text)
+        return self._missing.put(text, loaded, tick=flight.tick, valid_at=now)
 
     # Hearing --------------------------------------------------------------------------------------
 
@@ -160,10 +171,10 @@ class Cache:
         self.epoch += 1
         if notice.kind is NoticeKind.IDENTIFIERS:
             for suffix_key in notice.suffix_keys:
-                key = notice.prefix, suffix_key
-                self._found.drop(key)
-                self._missing.drop(key)
-                self._flights.pop(key, None)
+                text = f"{notice.prefix}/{suffix_key}"
+                self._found.drop(text)
+                self._missing.drop(text)
+                self._flights.pop((notice.prefix, suffix_key), None)
         elif notice.kind is NoticeKind.ADDITIONS:
             self._added.raise_for(notice.prefix, self._tick)
         else:
@@ -185,3 +196,12 @@ class Cache:
         self._tick += 1
         self._trust = self._tick
         self._listening = True
+
+
+def _found_weight(text: str, entry: Entry) -> int:
+    key = 0 if text == entry.text else text_bytes(text)
+    return SLOT_BYTES + key + entry.weight
+
+
+def _missing_weight(text: str, _: Absence) -> int:
+    return SLOT_BYTES + text_bytes(text)

@@ -44,7 +44,8 @@ from resolver.referrals import prefix_referral, service_referral, site_entry
 log = structlog.get_logger("resolver")
 
 _REFUSED_PAUSE = 1.0  # seconds
-_PREFIX_HANDLES = 10_000  # remembered; there are as many as the node has prefixes
+_TELL_SECONDS = 1.0
+_PREFIX_HANDLE_BYTES = 16 << 20  # remembered, 10,000 as a rule; there are as many as the node has prefixes
 
 
 class Resolver:
@@ -61,8 +62,8 @@ class Resolver:
         *,
         listen_url: str,
         site: OwnSite,
-        cache_entries: int,
-        missing_entries: int,
+        cache_bytes: int,
+        missing_bytes: int,
         missing_seconds: float,
         stale_seconds: float,
         lookup_seconds: float,
@@ -73,24 +74,24 @@ class Resolver:
         target = None if self._lags else PRIMARY
         self._connection = connection = ReaderConnection(reader_url, seconds=lookup_seconds, target=target)
 
-        def recall(entries: int, load: Callable[[Sequence[Key]], Awaitable[Sequence[Loaded]]]) -> Recall:
+        def recall(found_bytes: int, load: Callable[[Sequence[Key]], Awaitable[Sequence[Loaded]]]) -> Recall:
             cache = Cache(
-                entries=entries,
-                missing_entries=missing_entries,
+                found_bytes=found_bytes,
+                missing_bytes=missing_bytes,
                 missing_seconds=missing_seconds,
                 stale_seconds=stale_seconds,
             )
             return Recall(cache, load, monotonic)
 
-        self._identifiers = recall(cache_entries, lambda keys: look_up(connection, keys))
-        self._prefixes = recall(_PREFIX_HANDLES, lambda keys: look_up_prefix_handles(connection, keys, site))
+        self._identifiers = recall(cache_bytes, lambda keys: look_up(connection, keys))
+        self._prefixes = recall(_PREFIX_HANDLE_BYTES, lambda keys: look_up_prefix_handles(connection, keys, site))
         self._kinds = (self._identifiers, self._prefixes)
         self._site = site
         self._faces = Faces(connection)
         self._listener = Listener(
             listen_url, CHANNEL, on_notice=self._on_notice, on_lost=self._on_lost, on_resumed=self._on_resumed
         )
-        self._listening: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._heard = asyncio.Event()
         self._patience = lookup_seconds
 
@@ -110,7 +111,6 @@ class Resolver:
             metrics.CACHE_HITS.inc()
             return answer(query, loaded)
         found, age = await self._identifiers.look_up(key, anew=anew)
-        metrics.CACHE_ENTRIES.set(len(self._identifiers.cache))
         return answer(query, found, age)
 
     async def resolve_name(
@@ -182,16 +182,17 @@ class Resolver:
         """Begin to answer. Waits a moment for the writer's voice, but not for a database that is away."""
         for kind in self._kinds:
             kind.start()
-        self._listening = asyncio.create_task(self._listen(), name="listen to the writer")
-        await asyncio.wait({self._listening, waiting := asyncio.create_task(self._heard.wait())},
+        listening = asyncio.create_task(self._listen(), name="listen to the writer")
+        self._tasks = [listening, asyncio.create_task(self._tell_often(), name="tell what is kept")]
+        await asyncio.wait({listening, waiting := asyncio.create_task(self._heard.wait())},
                            timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
         waiting.cancel()
 
     async def stop(self) -> None:
         """End all tasks and connections; whoever still waits is told ``ResolverAway``."""
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for kind in self._kinds:
             await kind.stop()
         await self._connection.close()
@@ -211,6 +212,12 @@ class Resolver:
                 # A server that refuses: restoring, or a replica. Until it does not, every question is looked up.
                 log.warning("listener_refused", cause=type(error).__name__, message=str(error)[:200])
                 await asyncio.sleep(_REFUSED_PAUSE)
+
+    async def _tell_often(self) -> None:
+        while True:
+            metrics.CACHE_ENTRIES.set(len(self._identifiers.cache))
+            metrics.CACHE_BYTES.set(self._identifiers.cache.weight)
+            await asyncio.sleep(_TELL_SECONDS)
 
     async def _resolve_identifier(self, query: Query, *, referrals: bool, anew: bool) -> Found | Missing | Referral:
         prefix = query.identifier.prefix

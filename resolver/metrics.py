@@ -11,6 +11,7 @@ CACHE_HITS = Counter("biaoshi_cache_hits_total", "Resolutions answered from fres
 CACHE_STALE = Counter("biaoshi_cache_stale_total", "Resolutions answered stale while the database was away")
 CACHE_EVICTIONS = Counter("biaoshi_cache_evictions_total", "Entries that gave way to others")
 CACHE_ENTRIES = Gauge("biaoshi_cache_entries", "Entries in the cache", multiprocess_mode="livesum")
+CACHE_BYTES = Gauge("biaoshi_cache_bytes", "Memory that they occupy", multiprocess_mode="livesum")
 LISTENING = Gauge("biaoshi_notices_heard", "Processes that hear the writer's notices", multiprocess_mode="livesum")
 LOOKUPS = Counter("biaoshi_lookups_total", "Identifiers looked up in the database")
 LOOKUP_BATCHES = Counter("biaoshi_lookup_batches_total", "Statements that looked them up")

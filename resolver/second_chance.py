@@ -1,93 +1,112 @@
-"""A bounded store that forgets what was not used lately: the CLOCK (second chance) algorithm.
+"""A store bounded in bytes that forgets what was not used lately: the CLOCK (second chance) algorithm.
 
-A hand goes round over all places; a slot that was used since its last visit is passed over once, the first one
-that was not gives way. A removal leaves a free place behind, so that no operation ever walks over gaps.
+Keys are spread by their hash over small dicts, each with an equal share of the bound. The order of a dict is its
+clock: where room is needed, it is looked through from the oldest; what was used since the last time goes to the end
+for another round, the first that was not gives way.
+
+Small dicts, because then every step is small: one dict of a million grows by a copy of 60 ms, and a hand may have to
+pass a million used places before it finds one to give way. None of this is seen by the garbage collector, as long as
+keys are strings or bytes and values are not tracked: a dict of such is not tracked either (docs/adr/0025).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
+
+import msgspec
 
 K = TypeVar("K")
 V = TypeVar("V")
 
+SHARE = 256 * 1024
+"""Bytes that each dict has at least, unless the bound is smaller: enough for the largest record of the protocol, and
+with usual records 400 to 800 places."""
 
-class Slot(Generic[K, V]):
-    """One kept value. ``tick`` and ``valid_at`` are its owner's; setting ``used`` keeps it a round longer."""
+SLOT_BYTES = 160
+"""What a slot occupies beside key and value: itself, its times, its part of a dict that is between full and half
+full. Measured by `make bench-cache`."""
 
-    __slots__ = ("key", "place", "tick", "used", "valid_at", "value", "weight")
 
-    def __init__(self, key: K, value: V, tick: int, valid_at: float, weight: int, place: int) -> None:
-        self.key = key
-        self.value = value
-        self.tick = tick
-        self.valid_at = valid_at
-        self.weight = weight
-        self.place = place
-        self.used = False
+class Slot(msgspec.Struct, Generic[V], gc=False, eq=False):
+    """One kept value. ``tick`` and ``valid_at`` are its owner's; setting ``used`` keeps it a round longer.
+
+    Not tracked by the garbage collector: a value must not lead back to its slot.
+    """
+
+    value: V
+    tick: int
+    valid_at: float
+    used: bool = False
 
 
 class SecondChance(Generic[K, V]):
-    """At most ``bound`` slots, and at most ``weight_bound`` of their weights together (0: any).
+    """At most ``bound`` bytes, as ``weigh`` counts key and value; what is heavier than its share stands alone in it.
 
-    A value heavier than the bound stands alone.
+    ``weigh`` must say the same of equal keys and of a value as long as it is kept.
     """
 
-    def __init__(self, bound: int, weight_bound: int = 0) -> None:
-        self._bound = bound
-        self._weight_bound = weight_bound
-        self._slots: dict[K, Slot[K, V]] = {}
-        self._ring: list[Slot[K, V] | None] = []
-        self._free: list[int] = []
-        self._hand = 0
-        self._weight = 0
-        self.get = self._slots.get  # the hot path of every reader: one call, no frame of ours
+    def __init__(self, bound: int, weigh: Callable[[K, V], int]) -> None:
+        shards = 1 << max(0, (bound // SHARE).bit_length() - 1)  # a power of two: the hash is cut by a mask
+        self._shards: list[dict[K, Slot[V]]] = [{} for _ in range(shards)]
+        self._weights = [0] * shards
+        self._mask = shards - 1
+        self._share = bound // shards
+        self._weigh = weigh
 
-    def put(self, key: K, value: V, *, tick: int, valid_at: float, weight: int = 0) -> int:
+    def get(self, key: K) -> Slot[V] | None:
+        return self._shards[hash(key) & self._mask].get(key)
+
+    def put(self, key: K, value: V, *, tick: int, valid_at: float) -> int:
         """Keep a value in place of what the key had; returns how many others gave way to it."""
         self.drop(key)
+        place = hash(key) & self._mask
+        weight = self._weigh(key, value)
         evicted = 0
-        while self._slots and self._full(weight):
-            self._evict()
-            evicted += 1
-        if self._free:
-            place = self._free.pop()
-        else:
-            place = len(self._ring)
-            self._ring.append(None)
-        slot = Slot(key, value, tick, valid_at, weight, place)
-        self._ring[place] = self._slots[key] = slot
-        self._weight += weight
+        if self._weights[place] + weight > self._share:
+            evicted = self._make_room(place, self._share - weight)
+        self._shards[place][key] = Slot(value, tick, valid_at)
+        self._weights[place] += weight
         return evicted
 
     def drop(self, key: K) -> None:
         """Forget a key, if it is kept."""
-        slot = self._slots.pop(key, None)
-        if slot is None:
-            return
-        self._ring[slot.place] = None
-        self._free.append(slot.place)
-        self._weight -= slot.weight
+        place = hash(key) & self._mask
+        slot = self._shards[place].pop(key, None)
+        if slot is not None:
+            self._weights[place] -= self._weigh(key, slot.value)
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return sum(map(len, self._shards))
 
-    def _full(self, weight: int) -> bool:
-        if len(self._slots) >= self._bound:
-            return True
-        return bool(self._weight_bound) and self._weight + weight > self._weight_bound
+    @property
+    def weight(self) -> int:
+        """Bytes that are kept."""
+        return sum(self._weights)
 
-    def _evict(self) -> None:
-        # Ends: every slot passed over loses its mark, so the second round finds one without.
-        while True:
-            if self._hand >= len(self._ring):
-                self._hand = 0
-            slot = self._ring[self._hand]
-            self._hand += 1
-            if slot is None:
-                continue
-            if slot.used:
-                slot.used = False
-                continue
-            self.drop(slot.key)
-            return
+    def shards(self) -> Iterator[dict[K, Slot[V]]]:
+        """Everything that is kept, a small part at a time; between two parts it may change."""
+        return iter(self._shards)
+
+    def _make_room(self, place: int, most: int) -> int:
+        """Evict until a dict weighs ``most`` bytes or is empty. Ends: a second look finds no mark any more."""
+        shard, weight = self._shards[place], self._weights[place]
+        evicted = 0
+        while shard and weight > most:
+            spared, gone = [], []
+            for key, slot in shard.items():
+                if slot.used:
+                    slot.used = False
+                    spared.append(key)
+                    continue
+                gone.append(key)
+                weight -= self._weigh(key, slot.value)
+                if weight <= most:
+                    break
+            for key in gone:
+                del shard[key]
+            for key in spared:
+                shard[key] = shard.pop(key)
+            evicted += len(gone)
+        self._weights[place] = weight
+        return evicted

@@ -8,6 +8,10 @@ that not everybody may read) never comes here: the desk gives such replies no st
 
 from __future__ import annotations
 
+from typing import Self
+
+import msgspec
+
 from node.resolutions import Outcome
 from resolver import metrics
 from resolver.answer import Entry, Key
@@ -17,9 +21,8 @@ from resolver.handle.envelope import DATAGRAM, ENVELOPE_BYTES
 from resolver.handle.fragments import datagrams
 from resolver.second_chance import SecondChance
 
-_ENTRIES = 50_000
 _BYTES = 32 << 20
-_OWN_BYTES = 600  # what an answer occupies beside its bytes
+_OWN_BYTES = 600  # what an answer and its slot occupy beside its bytes
 _LONGEST = 64 * 1024  # a record beyond is rare, and dear to keep twice
 
 _REQUEST_ID = slice(8, 12)
@@ -31,19 +34,26 @@ def question_of(request: bytes) -> bytes:
     return request[:8] + request[12:36] + request[40:]
 
 
-class ReadyAnswer:
-    """A reply in pieces, between which the request's number and expiration are put; ``size`` of its message."""
+class ReadyAnswer(msgspec.Struct, gc=False, eq=False):
+    """A reply in pieces, between which the request's number and expiration are put; ``size`` of its message.
 
-    __slots__ = ("_fragments", "_head", "_middle", "_tail", "as_of", "entry", "key", "outcome", "size")
+    Like all that is kept many times it is not tracked by the garbage collector.
+    """
 
-    def __init__(self, data: bytes, entry: Entry, key: Key, outcome: Outcome) -> None:
-        self._head, self._middle, self._tail = _pieces(data)
-        self._fragments: tuple[tuple[bytes, bytes], ...] | None = None
-        self.as_of = -1, -1
-        self.size = len(data)
-        self.entry = entry
-        self.key = key
-        self.outcome = outcome
+    _head: bytes
+    _middle: bytes
+    _tail: bytes
+    entry: Entry
+    key: Key
+    outcome: Outcome
+    size: int
+    as_of: tuple[int, int] = -1, -1
+    _fragments: tuple[tuple[bytes, bytes], ...] | None = None
+
+    @classmethod
+    def of(cls, data: bytes, entry: Entry, key: Key, outcome: Outcome) -> Self:
+        """The whole reply ``data``, in pieces."""
+        return cls(*_pieces(data), entry, key, outcome, len(data))
 
     def message(self, request: bytes) -> bytes:
         """The whole reply to a request that asks the same."""
@@ -72,12 +82,11 @@ class ReadyAnswers:
         self,
         resolver: Resolver,
         *,
-        entries: int = _ENTRIES,
         bound: int = _BYTES,
     ) -> None:
         self._resolver = resolver
         self._second = 0
-        self._kept: SecondChance[bytes, ReadyAnswer] = SecondChance(entries, bound)
+        self._kept: SecondChance[bytes, ReadyAnswer] = SecondChance(bound, _weight)
         self._get = self._kept.get
         self._hits = 0
 
@@ -114,9 +123,12 @@ class ReadyAnswers:
         repeated = request[_REQUEST_ID], request[_EXPIRATION]
         if len(request) < ENVELOPE_BYTES or repeated != (reply.data[_REQUEST_ID], reply.data[_EXPIRATION]):
             return
-        answer = ReadyAnswer(reply.data, reply.standing, reply.key, reply.outcome)
-        weight = _OWN_BYTES + len(question) + len(reply.data)
-        self._kept.put(question, answer, tick=0, valid_at=0.0, weight=weight)
+        answer = ReadyAnswer.of(reply.data, reply.standing, reply.key, reply.outcome)
+        self._kept.put(question, answer, tick=0, valid_at=0.0)
+
+
+def _weight(question: bytes, answer: ReadyAnswer) -> int:
+    return _OWN_BYTES + len(question) + answer.size
 
 
 def _pieces(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from node.identifier import fold
 from node.record import PUBLIC_READ, Record, encode_values
 from resolver.answer import Elsewhere, Entry
@@ -40,8 +42,7 @@ class ForeignRefusal:
 Foreign = ForeignRecord | ForeignMissing | ForeignRefusal
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, gc=False):
     """What a walk ended with: an entry, or ``None`` where the name does not exist; by whose word."""
 
     entry: Entry | None

@@ -6,34 +6,36 @@ and never said stale: "not found" is the truth, or is not said.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from node.record import Record
-from resolver.answer import Elsewhere, Entry
+from resolver.answer import Elsewhere, Entry, text_bytes
 from resolver.lifetime import smallest_ttl
 from resolver.recursion.delegation import Delegation
 from resolver.recursion.foreign import Told
 from resolver.recursion.wanted import Wanted
-from resolver.second_chance import SecondChance
+from resolver.second_chance import SLOT_BYTES, SecondChance
 
-_MEAN_BYTES = 1024  # records are 220 bytes as a rule; this bounds the memory when they are not
+_TOLD_BYTES = 128  # what was told and for how long, beside the entry
+_ROUTE_BYTES = 1024  # of a route as a rule, its slot included; owners of prefixes are few beside their identifiers
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True, gc=False):
     told: Told
     seconds: float
 
 
 class Kept:
-    """At most ``entries`` answers and as many routes; all times in seconds, ``now`` on the caller's clock."""
+    """At most ``cache_bytes``, an eighth of it for routes; all times in seconds, ``now`` on the caller's clock."""
 
-    def __init__(self, *, entries: int, ttl_seconds: float, missing_seconds: float, stale_seconds: float) -> None:
+    def __init__(self, *, cache_bytes: int, ttl_seconds: float, missing_seconds: float, stale_seconds: float) -> None:
         self._ttl_seconds = ttl_seconds
         self._missing_seconds = missing_seconds
         self._stale_seconds = stale_seconds
-        self._answers: SecondChance[str, _Answer] = SecondChance(entries, entries * _MEAN_BYTES)
-        self._routes: SecondChance[tuple[str, bool], tuple[Delegation, float]] = SecondChance(entries)
+        self._answers: SecondChance[str, _Answer] = SecondChance(cache_bytes * 7 // 8, _answer_weight)
+        self._routes: SecondChance[tuple[str, bool], tuple[Delegation, float]] = SecondChance(
+            cache_bytes // 8, lambda _, __: _ROUTE_BYTES
+        )
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -66,8 +68,7 @@ class Kept:
     def keep(self, wanted: Wanted, told: Told, now: float, unix: float) -> float:
         """Keep an answer that came now; returns for how many seconds it holds. ``unix``: the same moment."""
         seconds = self._seconds(told.entry.public_values(), unix) if told.entry else self._missing_seconds
-        weight = len(told.entry.record) if told.entry else 0
-        self._answers.put(wanted.key, _Answer(told, seconds), tick=0, valid_at=now, weight=weight)
+        self._answers.put(wanted.key, _Answer(told, seconds), tick=0, valid_at=now)
         return seconds
 
     def learn(self, delegation: Delegation, values: Record, now: float, unix: float) -> None:
@@ -104,3 +105,8 @@ class Kept:
 
     def _seconds(self, values: Record, unix: float) -> float:
         return min(smallest_ttl(values, unix), self._ttl_seconds) if values else self._missing_seconds
+
+
+def _answer_weight(key: str, answer: _Answer) -> int:
+    entry = answer.told.entry
+    return SLOT_BYTES + _TOLD_BYTES + text_bytes(key) + (entry.weight if entry else 0)

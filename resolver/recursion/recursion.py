@@ -43,7 +43,7 @@ class RecursionLimits:
     hop_seconds: float = 1.5
     hops: int = 8
     answer_bytes: int = 65_536
-    entries: int = 50_000
+    cache_bytes: int = 48 << 20
     ttl_seconds: float = 3_600.0
     missing_seconds: float = 60.0
     stale_seconds: float = 86_400.0
@@ -55,7 +55,7 @@ class RecursionLimits:
             settings.hop_seconds,
             settings.hops,
             settings.answer_bytes,
-            settings.entries,
+            settings.cache_bytes,
             settings.ttl_seconds,
             settings.missing_seconds,
             settings.stale_seconds,
@@ -92,7 +92,7 @@ class Recursion:
         self._monotonic = monotonic
         self._clock = clock
         self._kept = Kept(
-            entries=limits.entries,
+            cache_bytes=limits.cache_bytes,
             ttl_seconds=limits.ttl_seconds,
             missing_seconds=limits.missing_seconds,
             stale_seconds=limits.stale_seconds,

@@ -38,8 +38,8 @@ def landing() -> Any:
 
 def listening(**settings: float) -> Cache:
     cache = Cache(
-        entries=int(settings.get("entries", 100)),
-        missing_entries=int(settings.get("missing_entries", 100)),
+        found_bytes=int(settings.get("found_bytes", 100_000)),
+        missing_bytes=int(settings.get("missing_bytes", 100_000)),
         missing_seconds=10,
         stale_seconds=3600,
     )
@@ -214,11 +214,37 @@ def test_more_suspended_prefixes_than_are_remembered_void_everything_older(monke
 
 
 def test_the_cache_is_bounded() -> None:
-    cache = listening(entries=10, missing_entries=5)
-    for number in range(100):
-        load(cache, entry(1, ("88.101.1", f"{number}")), ("88.101.1", f"{number}"))
-        load(cache, Absence.UNKNOWN, ("88.101.1", f"M{number}"))
-    assert len(cache) == 15
+    cache = listening(found_bytes=10_000, missing_bytes=5_000)
+    found: list[Key] = [("88.101.1", f"{number}") for number in range(100)]
+    missing: list[Key] = [("88.101.1", f"M{number}") for number in range(100)]
+    for key in found:
+        load(cache, entry(1, key), key)
+    for key in missing:
+        load(cache, Absence.UNKNOWN, key)
+    kept = [key for key in found if cache.fresh(key, NOW)]
+    assert kept == found[-len(kept) :]
+    assert 15 < len(kept) < 25
+    assert 15 < len(cache) - len(kept) < 25
+    assert 14_000 < cache.weight <= 15_000
+
+
+def test_a_flood_of_unknown_names_costs_no_entry_its_place() -> None:
+    cache = listening()
+    load(cache, entry(1))
+    for number in range(5000):
+        key: Key = ("88.101.1", f"NOBODY-{number}")
+        load(cache, Absence.UNKNOWN, key)
+    assert cache.fresh(KEY, NOW) == entry(1)
+    assert cache.weight < 110_000
+
+
+def test_an_identifier_that_is_written_otherwise_than_its_key_is_found_by_its_key() -> None:
+    cache = listening()
+    load(cache, entry(1, ("88.101.1", "a")))
+    assert cache.fresh(KEY, NOW) == entry(1, ("88.101.1", "a"))
+    cache.hear(CHANGED)
+    assert cache.fresh(KEY, NOW) is None
+    assert cache.weight == 0
 
 
 # Against a dictionary that is always right ---------------------------------------------------------
@@ -245,7 +271,7 @@ class Invalidation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cache = Cache(entries=100, missing_entries=100, missing_seconds=1e9, stale_seconds=1e9)
+        self.cache = Cache(found_bytes=100_000, missing_bytes=100_000, missing_seconds=1e9, stale_seconds=1e9)
         self.cache.resumed()
         self.listening = True
         self.stamp = 1

@@ -281,8 +281,8 @@ async def running_node(
     counter = ResolutionCounter(pool, None, never=never, seconds=3600, clock=lambda: world.clock().timestamp())
     answers = Resolver(
         database_url, listen_url=database_url, site=site_of(settings, own_key()),
-        cache_entries=resolving.cache_entries,
-        missing_entries=resolving.missing_entries, missing_seconds=resolving.missing_seconds,
+        cache_bytes=resolving.cache_bytes,
+        missing_bytes=resolving.missing_bytes, missing_seconds=resolving.missing_seconds,
         stale_seconds=resolving.stale_seconds, lookup_seconds=resolving.lookup_seconds,
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:

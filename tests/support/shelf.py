@@ -163,8 +163,8 @@ async def shelf_at(url: str) -> AsyncIterator[Shelf]:
 def resolver_of(url: str, **changed: Any) -> Resolver:
     """A resolver with everyday settings; run it with ``async with``."""
     settings: dict[str, Any] = {
-        "cache_entries": 10_000,
-        "missing_entries": 1_000,
+        "cache_bytes": 8 << 20,
+        "missing_bytes": 1 << 20,
         "missing_seconds": 10.0,
         "stale_seconds": 86_400.0,
         "lookup_seconds": 2.0,
