@@ -8,7 +8,7 @@ ARGS ?=
 LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms loadtest loadtest-full test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -52,6 +52,12 @@ fuzz: .venv/test ## a million damaged messages of the Handle protocol; the borde
 
 screenshots: .venv/test ## pictures of every page in both languages; ARGS='FOLDER'
 	@$(BIN)/python -m tests.screenshots $(ARGS)
+
+loadtest: .venv/test ## a compressed day of each acceptance criterion among 2,000,000; ARGS='--identifiers N --report FOLDER'
+	@$(BIN)/python -m loadtest.load_test $(ARGS)
+
+loadtest-full: .venv/test ## thirty compressed days among 2,000,000, judged by the node's own acceptance; ARGS likewise
+	@$(BIN)/python -m loadtest.load_test --criteria ningbo --days 30 --day-seconds 45 --report build/loadtest-full $(ARGS)
 
 bench: .venv/test ## every path in one table, with its ceiling and goal; ARGS='--parts handle --json FILE --csv FILE'
 	@$(BIN)/python -m loadtest.bench $(ARGS)
