@@ -7,6 +7,7 @@ and as many hands as there are users for them.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from loadtest.days.plan import LAST, Ask, Kind, What, draw_day
 
 _SLACK = 0.005
 """Seconds of the time of day in which a worker has surely counted what it answered."""
-_CLOSING = 600.0  # seconds of the day between the last ask and the end of the ledger
+_LATE = 600.0  # seconds of the day after the last ask, in which late ones are still sent; then answered
 
 
 def queue_of(ask: Ask) -> tuple[str, int]:
@@ -64,12 +65,11 @@ class Desk:
             running = self.day = RunningDay(number, day.begins, DayLedger(day.day), drawn)
             self._opened[number].set()
             self._sleep_until(day.begins + LAST)
-            while any(drawn.values()) or running.busy:
-                if self.clock.time() > day.begins + LAST + _CLOSING:
-                    break
-                gevent.sleep(0.01)
-            running.ledger.unsent = sum(map(len, drawn.values())) + running.busy
+            self._until(lambda: not any(drawn.values()), day.begins + LAST + _LATE)
+            running.ledger.unsent = sum(map(len, drawn.values()))
             drawn.clear()
+            self._until(lambda: not running.busy, day.begins + LAST + 2 * _LATE)
+            running.ledger.unsent += running.busy
             running.ledger.write(Path(self.order.folder))
 
     def opened(self, number: int) -> RunningDay | None:
@@ -109,6 +109,10 @@ class Desk:
         """A second scan that is answered now."""
         least = sent - first_answered - _SLACK * self.clock.rate
         day.ledger.book_repetition(max(0.0, least), self.clock.time() + _SLACK * self.clock.rate - first_sent)
+
+    def _until(self, done: Callable[[], bool], at: float) -> None:
+        while not done() and self.clock.time() < at:
+            gevent.sleep(0.01)
 
     def _sleep_until(self, at: float) -> None:
         while (seconds := (at - self.clock.time()) / self.clock.rate) > 0:

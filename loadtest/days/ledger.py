@@ -29,7 +29,7 @@ _ERRORS = 20
 
 @dataclass(slots=True)
 class DayLedger:
-    """One day; ``counted`` by interface and outcome, ``valid_by_prefix`` hits alone.
+    """One day; ``counted`` by interface and outcome, ``valid_by_prefix`` and ``identifiers`` hits alone.
 
     ``repeated`` are second scans that were surely booked less than 60 s after the first, ``perhaps`` those that may
     have been. ``late`` are milliseconds of the time of day behind the plan, ``took`` those to the answer, by kind.
@@ -71,9 +71,9 @@ class DayLedger:
         else:
             hit = ask.what is not What.UNKNOWN
             self.counted[DOORS[ask.kind], HIT if hit else MISSING] += 1
+            self.clients.add(ask.source)
             if hit:
                 self.valid_by_prefix[prefix] += 1
-                self.clients.add(ask.source)
                 self.identifiers.add((ask.enterprise, ask.number, ask.what))
 
     def book_repetition(self, least: float, most: float) -> None:

@@ -33,7 +33,7 @@ def figures(**changes: Any) -> Mapping[str, Any]:
         "registrations": {
             "registered": 1, "first_registered": 1, "updated": 0, "deleted": 0, "suspended": 0, "resumed": 0,
         },
-        "evidence": {"events": 4}, "gaps": [], "clients": {"estimate": 1, "plus_minus": 1},
+        "evidence": {"events": 4}, "gaps": [], "clients": {"estimate": 2, "plus_minus": 1},
         "identifiers": {"estimate": 3, "plus_minus": 1}, **changes,
     }  # fmt: skip
 
