@@ -106,6 +106,7 @@ class HttpSettings(Group):
     extra_ports: Annotated[tuple[Port, ...], BeforeValidator(texts_of)] = Field(
         (), description="more HTTP ports, such as 3000 for clients of an enterprise node"
     )
+    front: bool = Field(True, description="answer simple GET /api/handles/… before aiohttp; false: all by aiohttp")
     header_seconds: Seconds = Field(30, description="a connection's time to its first complete request head")
     idle_seconds: Seconds = Field(75, description="a connection's time between requests, or to read an answer")
     body_seconds: Seconds = Field(30, description="longest wait for the next 64 KiB of a request body, or its end")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
 from resolver.handle.guard import GuardLimits
 from resolver.handle.service import HandleService, Listening
+from resolver.http.front.front import HttpFront
 from resolver.http.sessions import Sessions
 from resolver.recursion.beyond import Beyond
 
@@ -60,7 +62,9 @@ def resolver_of(settings: Settings, url: str, site: OwnSite) -> Resolver:
     )
 
 
-def http_server_of(settings: Settings, app: web.Application) -> HttpServer:
+def http_server_of(
+    settings: Settings, app: web.Application, answers: Resolver, counter: ResolutionCounter
+) -> HttpServer:
     """HTTP and HTTPS. Raises ``PortTaken``, ``CertificateNotMade``, ``CertificateUnusable``."""
     http = settings.http
     bounds = Bounds(
@@ -71,7 +75,20 @@ def http_server_of(settings: Settings, app: web.Application) -> HttpServer:
         secure = [bind(http.host, settings.https.port)]
         certificate = ServerCertificate(certificate_of(settings))
     plain = [bind(http.host, port) for port in (http.port, *http.extra_ports)]
-    return HttpServer(app, plain, bounds, secure=secure, certificate=certificate)
+    front = http_front_of(settings, answers, counter) if http.front else None
+    return HttpServer(app, plain, bounds, secure=secure, certificate=certificate, front=front)
+
+
+def http_front_of(settings: Settings, answers: Resolver, counter: ResolutionCounter) -> HttpFront:
+    """What answers simple resolutions before aiohttp, with lines of the log as those of all requests."""
+    told = settings.log.requests and settings.log.level in ("debug", "info")
+    return HttpFront(
+        answers,
+        counter,
+        idle_seconds=settings.http.idle_seconds,
+        trusted_proxies=settings.http.trusted_proxies,
+        write=sys.stderr.write if told else None,
+    )
 
 
 def handle_service_of(

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -282,6 +284,17 @@ def check_free(host: str, port: int) -> None:
         probe.close()
 
 
+class Front(Protocol):
+    """Meets connections behind the door and answers what it can; the others it takes ``onward`` to aiohttp."""
+
+    def start(self) -> None: ...
+
+    def meet(self, onward: Callable[[], asyncio.Protocol]) -> asyncio.Protocol: ...
+
+    async def stop(self, seconds: float) -> None:
+        """Take nothing more; requests under way may take so many seconds."""
+
+
 class HttpServer:
     """An application behind its doors; ``async with`` starts and ends it."""
 
@@ -293,8 +306,11 @@ class HttpServer:
         *,
         secure: Sequence[socket.socket] = (),
         certificate: ServerCertificate | None = None,
+        front: Front | None = None,
     ) -> None:
-        """``secure`` sockets speak HTTPS with the ``certificate``; they share the bounds of the others."""
+        """``secure`` sockets speak HTTPS with the ``certificate``; they share the bounds of the others. The ``front``
+        stands before the application on all of them.
+        """
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -308,6 +324,7 @@ class HttpServer:
         self._sockets = sockets
         self._secure = secure
         self._certificate = certificate
+        self._front = front
         self._doors = Doors(bounds)
         self._servers: list[asyncio.Server | _SecureListener] = []
         self._ports = [bound.getsockname()[1] for bound in (*sockets, *secure)]
@@ -317,9 +334,13 @@ class HttpServer:
         logger.addFilter(_ONE_LINE)
         logger.setLevel(logging.DEBUG)  # of which the filter keeps nothing but malformed requests
         await self._runner.setup()
-        inner = self._runner.server
-        if inner is None:
+        server = self._runner.server
+        if server is None:
             raise RuntimeError("the runner was set up without a server")
+        inner: Callable[[], asyncio.Protocol] = server
+        if self._front is not None:
+            self._front.start()
+            inner = functools.partial(self._front.meet, server)
         loop = asyncio.get_running_loop()
 
         # Inherited by its connections: closing does not wait for ever for somebody who does not read.
@@ -327,8 +348,10 @@ class HttpServer:
         for bound in (*self._sockets, *self._secure):
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
         for bound in self._sockets:
-            server = await loop.create_server(lambda: Door(self._doors, inner(), loop), sock=bound, backlog=_BACKLOG)
-            self._servers.append(server)
+            accepting = await loop.create_server(
+                lambda: Door(self._doors, inner(), loop), sock=bound, backlog=_BACKLOG
+            )
+            self._servers.append(accepting)
         if self._certificate is not None:
             for bound in self._secure:
                 self._servers.append(_SecureListener(bound, self._certificate, self._doors, inner))
@@ -338,6 +361,8 @@ class HttpServer:
         """Stop listening, let requests under way finish within ``stop_seconds``, close the rest."""
         for server in self._servers:
             server.close()
+        if self._front is not None:
+            await self._front.stop(self._doors.bounds.stop_seconds)
         await self._runner.cleanup()
 
     @property

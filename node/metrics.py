@@ -7,6 +7,9 @@ by the supervisor before anything is imported), so that whichever worker answers
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections import Counter as Counts
+from collections.abc import Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -42,6 +45,15 @@ def family_of(path: str) -> str:
     if path.startswith(("/healthz", "/readyz", "/metrics")):
         return "observe"
     return "proxy"
+
+
+def observe_many(family: str, seconds: Sequence[float]) -> None:
+    """Many observations of the latency of a family of paths: what each alone would do, with one addition a bucket."""
+    child = LATENCY.labels(family)
+    child._sum.inc(sum(seconds))
+    bounds = child._upper_bounds
+    for bucket, number in Counts(bisect_left(bounds, each) for each in seconds).items():
+        child._buckets[bucket].inc(number)
 
 
 def page() -> bytes:

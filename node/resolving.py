@@ -77,7 +77,7 @@ async def resolving(settings: Settings, link: ParentLink) -> None:
         http_post.add_routes(app.router, native.http)
         app.router.add_route("*", f"/{_ANY}", _refuse)
         await stack.enter_async_context(native)
-        await stack.enter_async_context(http_server_of(settings, app))
+        await stack.enter_async_context(http_server_of(settings, app, answers, counter))
         gc.collect()
         gc.freeze()  # as in a worker
         log.info("resolver_ready", port=settings.http.port)

@@ -119,7 +119,7 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
         if answers_below(settings):
             await stack.enter_async_context(_desk_for_nodes_below(settings, app, pool, seal))
         await stack.enter_async_context(native)
-        await stack.enter_async_context(http_server_of(settings, app))
+        await stack.enter_async_context(http_server_of(settings, app, answers, counter))
         # What stands now stays to the end: to look through it for garbage again and again took an eighth of the CPU
         # of bulk registration.
         gc.collect()

@@ -88,6 +88,7 @@ class Resolver:
         self._kinds = (self._identifiers, self._prefixes)
         self._site = site
         self._faces = Faces(connection)
+        self._referring: dict[str, tuple[Entry, bool]] = {}
         self._listener = Listener(
             listen_url, CHANNEL, on_notice=self._on_notice, on_lost=self._on_lost, on_resumed=self._on_resumed
         )
@@ -162,6 +163,40 @@ class Resolver:
         """The entry of an identifier that may be answered now without asking anybody."""
         loaded = self._identifiers.fresh(key)
         return loaded if isinstance(loaded, Entry) else None
+
+    # What fronts ask that must not wait: what is known now, and to be called when more is known.
+
+    def known(self, key: Key) -> Loaded | None:
+        """What is known to hold of an identifier without asking anybody."""
+        return self._identifiers.fresh(key)
+
+    def expect(self, key: Key, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
+        """``landed`` is called with what the database says of an identifier, or with ``ResolverAway``."""
+        self._identifiers.expect(key, landed)
+
+    def known_prefix(self, prefix: Prefix) -> Loaded | None:
+        """As ``known``, of a prefix handle."""
+        return self._prefixes.fresh(key_of(prefix))
+
+    def expect_prefix(self, prefix: Prefix, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
+        """As ``expect``, of a prefix handle."""
+        self._prefixes.expect(key_of(prefix), landed)
+
+    def refers(self, prefix: Prefix, loaded: Loaded) -> bool:
+        """Whether a prefix handle, as it was loaded, names another service for the identifiers that are not here."""
+        if not isinstance(loaded, Entry):
+            return False
+        verdict = self._referring.get(prefix.key)
+        if verdict is None or verdict[0] is not loaded:
+            if len(self._referring) >= _PREFIX_HANDLES:
+                self._referring.clear()
+            verdict = self._referring[prefix.key] = loaded, service_referral(loaded, self._site) is not None
+        return verdict[1]
+
+    @property
+    def remembered(self) -> int:
+        """How many identifiers are remembered, those that are missing too."""
+        return len(self._identifiers.cache)
 
     def changed(self, name: Name) -> None:
         """This process has just changed what a name says: who reads it here at once need not wait for the notice."""

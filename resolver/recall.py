@@ -54,6 +54,10 @@ class Recall:
             metrics.CACHE_STALE.inc()
             return remembered
 
+    def expect(self, key: Key, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
+        """As ``look_up``, for who needs no task: ``landed`` is called with what came, never with a stale entry."""
+        (self.cache.flight(key) or self._depart(key)).landing.add_done_callback(landed)
+
     def _depart(self, key: Key) -> Flight:
         landing = self._lookup.ask(key)
         flight = self.cache.depart(key, landing)

@@ -26,23 +26,23 @@ def json_response(
     keep: bool = True,
 ) -> web.Response:
     """The verdict as Handle JSON; 304 to a client that has it already. ``keep``: anybody may have it."""
-    headers = _headers(verdict, now) if keep else dict(NOT_KEPT)
+    headers = shared_headers(verdict, now) if keep else dict(NOT_KEPT)
     found = verdict.found
-    if keep and found is not None and found.values:
-        headers["ETag"] = f'"{found.entry.etag}"'
-        if is_current(request, found.entry.etag):
-            return web.Response(status=304, headers={"X-Content-Type-Options": "nosniff", **headers})
-    return dressed_body(_body(verdict, dressed.pretty, attributes), dressed, verdict.status, headers)
+    if found is not None and "ETag" in headers and is_current(request, found.entry.etag):
+        return web.Response(status=304, headers={"X-Content-Type-Options": "nosniff", **headers})
+    return dressed_body(body_of(verdict, dressed.pretty, attributes), dressed, verdict.status, headers)
 
 
-def _headers(verdict: Verdict, now: float) -> dict[str, str]:
+def shared_headers(verdict: Verdict, now: float) -> dict[str, str]:
+    """How long anybody may keep the answer, and the tag of its contents where it has any."""
     found = verdict.found
     if found is not None and found.values:
-        return kept_for(found, found.values, now)
+        return {**kept_for(found, found.values, now), "ETag": f'"{found.entry.etag}"'}
     return {**NOT_KEPT, **(headers_of(verdict.refusal) if verdict.refusal is not None else {})}
 
 
-def _body(verdict: Verdict, pretty: bool, attributes: Mapping[str, Any] | None) -> bytes:
+def body_of(verdict: Verdict, pretty: bool = False, attributes: Mapping[str, Any] | None = None) -> bytes:
+    """The JSON of a verdict."""
     code = verdict.response_code
     if verdict.found is not None:
         return record_json(verdict.handle, verdict.found.values, code, pretty=pretty, attributes=attributes)

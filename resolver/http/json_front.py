@@ -30,6 +30,8 @@ NAMED = web.RequestKey("named", str)
 SCRIPT = "application/javascript;charset=utf-8"
 JSON = "application/json;charset=utf-8"
 
+VARY = "Origin, Authorization"
+
 _METHODS = "GET,POST,HEAD,PUT,DELETE"
 _HEADERS = "X-Requested-With,Authorization,Origin,Accept,Content-Type"
 _EXPOSED = "Content-Length,ETag,Location,WWW-Authenticate"
@@ -107,16 +109,20 @@ def dressed_body(
     body: bytes, dressed: Dress, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """A body of JSON in its dress."""
-    shown = {"X-Content-Type-Options": "nosniff", **(headers if headers is not None else NOT_KEPT)}
+    shown = body_headers(headers if headers is not None else NOT_KEPT, SCRIPT if dressed.callback else JSON)
     if dressed.callback:
         body = jsonp(dressed.callback, body)
-    shown["Content-Type"] = SCRIPT if dressed.callback else JSON
     return web.Response(body=body, status=status, headers=shown)
+
+
+def body_headers(headers: Mapping[str, str], content_type: str) -> dict[str, str]:
+    """The headers of an answer with a body, beside those of every answer."""
+    return {"X-Content-Type-Options": "nosniff", **headers, "Content-Type": content_type}
 
 
 def allow_origin(request: web.Request, response: _R) -> _R:
     """Let the site that asked see the answer."""
-    response.headers.add("Vary", "Origin, Authorization")
+    response.headers.add("Vary", VARY)
     origin = request.headers.get("Origin")
     if origin:
         response.headers["Access-Control-Allow-Origin"] = origin

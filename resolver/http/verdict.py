@@ -94,7 +94,7 @@ async def elsewhere(
         return Verdict(handle, None, refusal)
     try:
         if await resolver.blocks(handle):
-            return Verdict(handle, None, _refusal(Absence.BLOCKED))
+            return Verdict(handle, None, refusal_of(Absence.BLOCKED))
     except ResolverAway as error:
         return Verdict(handle, None, error)
     return await _gone_on(request, handle, question, onward, None, NOT_OURS, counts=True)
@@ -125,7 +125,7 @@ async def resolved(
         if onward.wanted(request, question):
             return await _gone_on(request, handle, question, onward, answer, key, counts=counts)
         return Verdict(handle, None, None, key, answer, counts)
-    return Verdict(handle, None, _refusal(answer.reason), key, counts=counts)
+    return Verdict(handle, None, refusal_of(answer.reason), key, counts=counts)
 
 
 async def _gone_on(
@@ -145,10 +145,11 @@ async def _gone_on(
         return Verdict(handle, None, error, key, counts=counts, recursed=True)
     if isinstance(answer, Found):
         return Verdict(handle, answer, None, key, counts=counts, recursed=True)
-    return Verdict(handle, None, _refusal(answer.reason), key, counts=counts, recursed=True)
+    return Verdict(handle, None, refusal_of(answer.reason), key, counts=counts, recursed=True)
 
 
-def _refusal(reason: Absence) -> NotFound:
+def refusal_of(reason: Absence) -> NotFound:
+    """What is told of an identifier that is not there."""
     if reason is Absence.SUSPENDED:
         return PrefixSuspended("the prefix of this identifier is suspended")
     if reason is Absence.BLOCKED:

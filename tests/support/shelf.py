@@ -188,6 +188,26 @@ class Front:
     port: int
 
 
+def application_of(
+    pool: Pool,
+    resolver: Resolver,
+    counter: ResolutionCounter,
+    computing: Computing,
+    settings: WebSettings,
+    *,
+    laboratory: bool = False,
+    beyond: Beyond | None = None,
+) -> web.Application:
+    """The resolver's routes; nobody has a token."""
+    app = make_app([], authenticate=_nobody, settings=settings)
+    administration = HandleAdministration(pool, lambda: datetime.now(UTC), SITE.prefix)
+    proofs = Proofs(administration.keys_of, computing, iterations=100_000, legacy=False)
+    sessions = Sessions(pool, b"s", lambda: datetime.now(UTC), challenge_seconds=60, session_seconds=3600)
+    desk = HandleDesk(administration, proofs, sessions, SITE)
+    add_routes(app.router, resolver, counter, desk, laboratory=laboratory, beyond=beyond)
+    return app
+
+
 @contextlib.asynccontextmanager
 async def front_of(
     url: str, pool: Pool, *, laboratory: bool = False, beyond: Beyond | None = None, **changed: Any
@@ -195,14 +215,9 @@ async def front_of(
     """The resolver's routes on a free port of the loopback, with a client session bound to it."""
     counter = ResolutionCounter(pool, None, never=NeverCounts(()), seconds=3600)
     async with counter, resolver_of(url, **changed) as resolver:
-        quiet = WebSettings(log_requests=False)
-        app = make_app([], authenticate=_nobody, settings=quiet)
         computing = Computing()
-        administration = HandleAdministration(pool, lambda: datetime.now(UTC), SITE.prefix)
-        proofs = Proofs(administration.keys_of, computing, iterations=100_000, legacy=False)
-        sessions = Sessions(pool, b"s", lambda: datetime.now(UTC), challenge_seconds=60, session_seconds=3600)
-        desk = HandleDesk(administration, proofs, sessions, SITE)
-        add_routes(app.router, resolver, counter, desk, laboratory=laboratory, beyond=beyond)
+        quiet = WebSettings(log_requests=False)
+        app = application_of(pool, resolver, counter, computing, quiet, laboratory=laboratory, beyond=beyond)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
