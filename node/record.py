@@ -8,7 +8,7 @@ copied and never assembled. Reference: RFC 3652 section 3.1, and the bytes of te
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from node.errors import Malformed
@@ -252,6 +252,14 @@ class ValueEncoder:
         object.__setattr__(self, "_between", empty[8:-8])
 
     def encode(self, data: bytes, timestamp: bytes) -> bytes:
-        """The value with this data; ``timestamp`` is its four bytes, encoded once per batch."""
-        length = len(data).to_bytes(4, "big")
-        return b"".join((self._before, timestamp, self._between, length, data, _NO_REFERENCES))
+        """The value with this data; ``timestamp`` is its four bytes."""
+        return self.at(timestamp)(data)
+
+    def at(self, timestamp: bytes) -> Callable[[bytes], bytes]:
+        """``encode`` for many values of one time."""
+        head = b"".join((self._before, timestamp, self._between))
+
+        def encoded(data: bytes) -> bytes:
+            return b"".join((head, len(data).to_bytes(4, "big"), data, _NO_REFERENCES))
+
+        return encoded

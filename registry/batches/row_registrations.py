@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -81,31 +81,33 @@ class RowRegistrations:
         )
 
     async def make(self, items: Sequence[Item], at: datetime) -> Chunk:
-        chunk = Chunk(at)
-        timestamp = timestamp_of(at)
-        await take_rows(
-            items,
-            self._columns,
-            chunk.rejections,
-            lambda row: self._take(row, self._columns.read(row.fields), timestamp, chunk),
-        )
+        chunk, columns = Chunk(at), self._columns
+        if self._rule is None:
+            take = self._encoding(chunk)
+            await take_rows(items, columns, chunk.rejections, lambda row: take(row, columns.read(row.fields)))
+        else:
+            unnamed = chunk.unnamed
+            await take_rows(
+                items, columns, chunk.rejections, lambda row: unnamed.append((row, columns.read(row.fields)))
+            )
         return chunk
 
-    def _take(self, row: Row[Any], mapped: Mapped, timestamp: bytes, chunk: Chunk) -> None:
-        if self._rule is None:
-            self._encode(row, mapped, timestamp, chunk)
-        else:
-            chunk.unnamed.append((row, mapped))
+    def _encoding(self, chunk: Chunk) -> Callable[[Row[Any], Mapped], None]:
+        """What puts a row into the chunk: as an entry, or as rejected."""
+        entry_of, prefix, timestamp = self._encoder.entry, self._prefix, timestamp_of(chunk.at)
+        entries, origins = chunk.entries, chunk.origins
 
-    def _encode(self, row: Row[Any], mapped: Mapped, timestamp: bytes, chunk: Chunk) -> None:
-        entry = self._encoder.entry(self._prefix, mapped, timestamp)
-        if isinstance(entry, list):
-            chunk.rejections.extend(rejected(row, fault) for fault in entry)
-        elif entry.suffix_key in chunk.origins:
-            chunk.rejections.append(rejected(row, Code.DUPLICATE_ROW.fault(SUFFIX)))
-        else:
-            chunk.origins[entry.suffix_key] = row
-            chunk.entries.append(entry)
+        def encode(row: Row[Any], mapped: Mapped) -> None:
+            entry = entry_of(prefix, mapped, timestamp)
+            if isinstance(entry, list):
+                chunk.rejections.extend(rejected(row, fault) for fault in entry)
+            elif entry.suffix_key in origins:
+                chunk.rejections.append(rejected(row, Code.DUPLICATE_ROW.fault(SUFFIX)))
+            else:
+                origins[entry.suffix_key] = row
+                entries.append(entry)
+
+        return encode
 
     async def write(self, connection: Connection, grant: PrefixGrant, chunk: Chunk, by: Writer) -> Settled:
         ready = await self._ready(connection, grant, chunk)
@@ -126,10 +128,10 @@ class RowRegistrations:
                 connection, self._rule.stored, grant.prefix_id, self._stored.template.names,
                 [mapped for _, mapped in chunk.unnamed], chunk.at, self._rule.rng,
             )  # fmt: skip
-            timestamp = timestamp_of(chunk.at)
+            encode = self._encoding(ready)
             async for some in slices(list(zip(rows, mapped, strict=True))):
                 for row, named in some:
-                    self._encode(row, named, timestamp, ready)
+                    encode(row, named)
         await self._set_aside_unfit_files(connection, grant, ready)
         return ready
 

@@ -19,6 +19,7 @@ from registry.rejection import Code, Fault
 from registry.templates.arrays import array_rule
 from registry.templates.attributes import Attribute, AttributeState
 from registry.templates.beside import Gathered, NamedFile, SideEntry, Target, gather_of
+from registry.templates.parts import Step, step
 from registry.templates.record_pieces import Piece, assembled, pieces
 from registry.templates.value_rules import Refused, Rule, rule_of
 
@@ -82,19 +83,21 @@ class Encoder:
         self._attributes = attributes
         self._positions = {attribute.name: position for position, attribute in enumerate(attributes)}
         self._rules = [_rule_of(attribute) for attribute in attributes]
-        self._encoders = [ValueEncoder(attribute.index, attribute.type, ttl).encode for attribute in attributes]
+        self._values = [ValueEncoder(attribute.index, attribute.type, ttl) for attribute in attributes]
+        self._encoders = [value.encode for value in self._values]
         self._taking = [
             rule if attribute.enabled else _refusing(attribute)
             for attribute, rule in zip(attributes, self._rules, strict=True)
         ]
         self._required = [attribute.required and attribute.enabled for attribute in attributes]
-        gathers = [gather_of(attribute) for attribute in attributes]
-        by_index = sorted(range(len(attributes)), key=lambda position: attributes[position].index)
-        self._steps = [(at, self._taking[at], self._encoders[at], self._required[at], gathers[at]) for at in by_index]
+        self._gathering = [gather_of(attribute) for attribute in attributes]
+        self._by_index = sorted(range(len(attributes)), key=lambda position: attributes[position].index)
+        self._time = b""
+        self._steps: list[Step] = []
         self._indexes = frozenset(attribute.index for attribute in attributes)
         self._gathers = {
             attribute.index: gather
-            for attribute, gather in zip(attributes, gathers, strict=True)
+            for attribute, gather in zip(attributes, self._gathering, strict=True)
             if gather is not None
         }  # fmt: skip
 
@@ -235,28 +238,36 @@ class Encoder:
 
     def _record(self, values: Sequence[Any], timestamp: bytes, gathered: Gathered) -> bytes | None:
         """The record, or ``None`` when ``_examined`` has something to say."""
+        if timestamp != self._time:
+            self._begin(timestamp)
         parts: list[bytes] = []
         try:
-            for position, rule, encode, required, gather in self._steps:
+            for position, known, make, required in self._steps:
                 value = values[position]
                 if value is None or value == "":
-                    if required:
-                        return None
-                    continue
-                text = rule(value)
-                if gather is not None:
-                    if not text:  # an empty array
-                        if required:
-                            return None
-                        continue
-                    gather(text, gathered)
-                parts.append(encode(text.encode(), timestamp))
+                    part = b""
+                elif (type(value) is not str and type(value) is not bool) or (part := known.get(value, b"")) == b"":
+                    part = make(value, gathered)
+                if part:
+                    parts.append(part)
+                elif required:
+                    return None
         except Refused:
             return None
         if not parts:
             return None
         record = len(parts).to_bytes(4, "big") + b"".join(parts)
         return record if len(record) <= MAX_RECORD_BYTES else None
+
+    def _begin(self, timestamp: bytes) -> None:
+        """Records of another second than before."""
+        self._time = timestamp
+        self._steps = [
+            step(
+                at, self._taking[at], self._values[at].at(timestamp), self._gathering[at], required=self._required[at]
+            )
+            for at in self._by_index
+        ]
 
     def _examined(self, values: Sequence[Any]) -> tuple[list[Checked], list[Fault]]:
         checked: list[Checked] = []
