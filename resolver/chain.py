@@ -45,6 +45,7 @@ log = structlog.get_logger("resolver")
 
 _REFUSED_PAUSE = 1.0  # seconds
 _TELL_SECONDS = 1.0
+_REFERRING = 10_000  # prefixes of which it is remembered whether they name another service
 _PREFIX_HANDLE_BYTES = 16 << 20  # remembered, 10,000 as a rule; there are as many as the node has prefixes
 
 
@@ -188,15 +189,10 @@ class Resolver:
             return False
         verdict = self._referring.get(prefix.key)
         if verdict is None or verdict[0] is not loaded:
-            if len(self._referring) >= _PREFIX_HANDLES:
+            if len(self._referring) >= _REFERRING:
                 self._referring.clear()
             verdict = self._referring[prefix.key] = loaded, service_referral(loaded, self._site) is not None
         return verdict[1]
-
-    @property
-    def remembered(self) -> int:
-        """How many identifiers are remembered, those that are missing too."""
-        return len(self._identifiers.cache)
 
     def changed(self, name: Name) -> None:
         """This process has just changed what a name says: who reads it here at once need not wait for the notice."""

@@ -13,7 +13,6 @@ import msgspec
 
 from node.client_address import Network, client_address
 from node.journal import Interface
-from resolver import metrics
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
 from resolver.http.front.connection import Connection
@@ -117,7 +116,6 @@ class HttpFront:
 
     def _tick(self) -> None:
         self.ready.next_second()
-        metrics.CACHE_ENTRIES.set(self.resolver.remembered)
         self._ticking = self.loop.call_later(_SECOND, self._tick)
 
     # Answers --------------------------------------------------------------------------------------

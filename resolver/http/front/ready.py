@@ -14,7 +14,6 @@ from resolver.answer import Entry, Key
 from resolver.chain import Resolver
 from resolver.second_chance import SecondChance
 
-_ENTRIES = 150_000
 READY_BYTES = 160 << 20
 """Of answers that are ready, in each process: those of 100,000 identifiers and more."""
 _OWN_BYTES = 500  # what an answer and its place occupy beside their bytes
@@ -22,7 +21,7 @@ _LONGEST = 16 * 1024  # a record beyond is rare, and dear to keep twice
 
 
 # Out of the garbage collector's sight, as entries are (docs/adr/0025): it leads to nothing that leads back.
-class HttpAnswer(msgspec.Struct, gc=False):
+class HttpAnswer(msgspec.Struct, gc=False, eq=False):
     """``head`` ends before the request's id, ``middle`` stands between it and the date, ``body`` behind the head's
     end. ``entry`` is what it was made of; without one it is not kept.
     """
@@ -40,10 +39,10 @@ class HttpAnswer(msgspec.Struct, gc=False):
 class ReadyAnswers:
     """By target. Whether its entry stands is asked in each second, and whenever something has changed anywhere."""
 
-    def __init__(self, resolver: Resolver, *, entries: int = _ENTRIES, bound: int = READY_BYTES) -> None:
+    def __init__(self, resolver: Resolver, bound: int = READY_BYTES) -> None:
         self._resolver = resolver
         self._second = 0
-        self._kept: SecondChance[bytes, HttpAnswer] = SecondChance(entries, bound)
+        self._kept: SecondChance[bytes, HttpAnswer] = SecondChance(bound, _weight)
         self._get = self._kept.get
         self._hits = 0
 
@@ -83,5 +82,8 @@ class ReadyAnswers:
             return
         if self._resolver.standing(answer.key) is not answer.entry:
             return
-        weight = _OWN_BYTES + len(target) + len(answer.head) + len(answer.body)
-        self._kept.put(target, answer, tick=0, valid_at=0.0, weight=weight)
+        self._kept.put(target, answer, tick=0, valid_at=0.0)
+
+
+def _weight(target: bytes, answer: HttpAnswer) -> int:
+    return _OWN_BYTES + len(target) + len(answer.head) + len(answer.body)
