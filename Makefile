@@ -8,7 +8,7 @@ ARGS ?=
 LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms loadtest loadtest-full test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-counting bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -85,6 +85,12 @@ bench-link: .venv/test ## registration and resolution while the national node is
 
 bench-snms: .venv/test ## calls of 2,000 identifiers through SNMS, seven of them bad, beside /v1 bulk; ARGS='--calls N'
 	@$(BIN)/python -m loadtest.bench_snms $(ARGS)
+
+bench-storage: .venv/test ## bytes an identifier, ways to pack records, the rate while millions come; ARGS='--rows N --parts growth'
+	@$(BIN)/python -m loadtest.bench_storage $(ARGS)
+
+bench-online: .venv/test ## resolutions while 5,000,000 identifiers are worked on; ARGS='--rows N --rate N --work NAME …'
+	@$(BIN)/python -m loadtest.bench_online $(ARGS)
 
 lock: ## new requirements.lock and requirements-test.lock (needs uv on the PATH)
 	uv pip compile pyproject.toml requirements/build.in --python-version 3.11 --universal --generate-hashes \

@@ -37,16 +37,15 @@ from node.embedded_directory import (
 )
 from node.embedded_processes import kill_postmaster, processes_of, recorded_pid, works_in
 from node.embedded_runtime import EmbeddedError, Runtime, has_lz4, locate_runtime, process_of
+from node.embedded_sizes import sizes_for
 
 log = structlog.get_logger(__name__)
 
 DATABASE = "biaoshi"
-# Larger buffers and fewer checkpoints than the defaults carry bulk registration.
+# Fewer checkpoints than the default carry bulk registration; node/embedded_sizes.py adds what depends on the machine.
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
-        "shared_buffers": "256MB",
         "max_connections": "100",
-        "max_wal_size": "2GB",
         "checkpoint_timeout": "15min",
         "timezone": "UTC",
         "log_timezone": "UTC",
@@ -75,7 +74,7 @@ async def start(
 ) -> AsyncIterator[EmbeddedPostgres]:
     """Run PostgreSQL on ``data_dir`` until the block ends; an empty or missing directory becomes a new cluster.
 
-    ``settings`` override ``SETTINGS``. Raises the subclasses of ``EmbeddedError``.
+    ``settings`` override ``SETTINGS`` and what fits the machine. Raises the subclasses of ``EmbeddedError``.
     """
     chosen = runtime or locate_runtime()
     durable = settings.get("fsync") != "off"
@@ -135,7 +134,8 @@ class EmbeddedPostgres:
         self.runtime = runtime  # with every client program, even where the server runs from a copy
         self.directory = prepared.directory
         self._prepared = prepared
-        self._settings = {**SETTINGS, **({"wal_compression": "lz4"} if has_lz4(runtime) else {}), **settings}
+        packed = {"wal_compression": "lz4"} if has_lz4(runtime) else {}
+        self._settings = {**SETTINGS, **sizes_for(prepared.directory.root), **packed, **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,8 @@ EMPTY = encode_values(())
 """The record of a deleted identifier: no values."""
 _VERSION_FIELD = "biaoshi_version"
 _BY_TEMPLATE = frozenset({Change.UPDATE, Change.MIGRATE})
+_AT_A_STRETCH = 100
+"""Rows between which others get their turn: about 5 ms. A chunk of 5,000 at once held resolutions up for 0.2 s."""
 _TURNS = {Change.SUSPEND: IdentifierState.SUSPENDED, Change.RESUME: IdentifierState.LIVE}
 
 
@@ -141,7 +144,9 @@ async def weighed_rows(
         book.add(migration.target)
     timestamp = timestamp_of(at)
     taken: set[str] = set()
-    for asked in rows:
+    for number, asked in enumerate(rows, 1):
+        if number % _AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
         if asked.suffix_key in taken:
             weighed.refused.append((asked, Code.DUPLICATE_ROW.fault(SUFFIX)))
             continue
