@@ -188,6 +188,9 @@ class ResolverSettings(Group):
     missing_seconds: Seconds = Field(10, description="how long a not-found answer is kept")
     stale_seconds: Seconds = Field(86_400, description="oldest answer given while the database is away")
     lookup_seconds: Seconds = Field(2, description="deadline of one look-up")
+    replica_seconds: Seconds = Field(
+        10, description="without the writer's notices for longer, answers of a replica are marked stale"
+    )
 
 
 class RegistrySettings(Group):

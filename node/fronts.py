@@ -59,6 +59,7 @@ def resolver_of(settings: Settings, url: str, site: OwnSite) -> Resolver:
         missing_seconds=asked.missing_seconds,
         stale_seconds=asked.stale_seconds,
         lookup_seconds=asked.lookup_seconds,
+        replica_seconds=asked.replica_seconds,
     )
 
 

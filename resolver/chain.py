@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import asyncpg
@@ -31,6 +32,7 @@ from resolver.answer import (
     NotResponsible,
     Query,
     Referral,
+    ResolverAway,
     answer,
 )
 from resolver.cache import Cache
@@ -38,8 +40,9 @@ from resolver.connection import ReaderConnection
 from resolver.local import Faces, TemplateFace, look_up
 from resolver.names import Name, PrefixHandle
 from resolver.prefix_handles import key_of, look_up_prefix_handles
-from resolver.recall import Recall
+from resolver.recall import Load, Recall
 from resolver.referrals import prefix_referral, service_referral, site_entry
+from resolver.replica import LookUp, Replica
 
 log = structlog.get_logger("resolver")
 
@@ -52,9 +55,9 @@ _PREFIX_HANDLE_BYTES = 16 << 20  # remembered, 10,000 as a rule; there are as ma
 class Resolver:
     """Answers from the cache and the database behind ``reader_url``; hears the writer at ``listen_url``.
 
-    A reader that is not the writer's own server may lag behind the notices, so what it says is never kept as
-    fresh: each question is looked up, and the cache serves only while the reader is away. ``site`` is what prefix
-    handles name as the service of prefixes answered here.
+    A reader that is not the writer's own server is a replica and may lag behind the notices (``replica.py`` beside);
+    after ``replica_seconds`` without notices its answers are marked as stale. ``site`` is what prefix handles name as
+    the service of prefixes answered here.
     """
 
     def __init__(
@@ -68,14 +71,25 @@ class Resolver:
         missing_seconds: float,
         stale_seconds: float,
         lookup_seconds: float,
+        replica_seconds: float = 10.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lags = reader_url != listen_url
         # What is kept as fresh has to be the primary's word, whichever of several servers that is now.
-        target = None if self._lags else PRIMARY
-        self._connection = connection = ReaderConnection(reader_url, seconds=lookup_seconds, target=target)
+        primary = ReaderConnection(listen_url, seconds=lookup_seconds, target=PRIMARY)
+        self._connections = [primary]
+        self._replica: Replica | None = None
+        if reader_url != listen_url:
+            reader = ReaderConnection(reader_url, seconds=lookup_seconds)
+            self._connections = [reader, primary]
+            self._replica = Replica(reader, primary, marked_seconds=replica_seconds, monotonic=monotonic)
 
-        def recall(found_bytes: int, load: Callable[[Sequence[Key]], Awaitable[Sequence[Loaded]]]) -> Recall:
+        def recall(found_bytes: int, look_up: LookUp) -> Recall:
+            replica = self._replica
+            load: Load = (
+                (lambda keys: look_up(primary, keys))
+                if replica is None
+                else (lambda keys: replica.look_up(keys, look_up))
+            )
             cache = Cache(
                 found_bytes=found_bytes,
                 missing_bytes=missing_bytes,
@@ -84,11 +98,11 @@ class Resolver:
             )
             return Recall(cache, load, monotonic)
 
-        self._identifiers = recall(cache_bytes, lambda keys: look_up(connection, keys))
-        self._prefixes = recall(_PREFIX_HANDLE_BYTES, lambda keys: look_up_prefix_handles(connection, keys, site))
+        self._identifiers = recall(cache_bytes, look_up)
+        self._prefixes = recall(_PREFIX_HANDLE_BYTES, lambda asked, keys: look_up_prefix_handles(asked, keys, site))
         self._kinds = (self._identifiers, self._prefixes)
         self._site = site
-        self._faces = Faces(connection)
+        self._faces = Faces(self._connections)
         self._referring: dict[str, tuple[Entry, bool]] = {}
         self._listener = Listener(
             listen_url, CHANNEL, on_notice=self._on_notice, on_lost=self._on_lost, on_resumed=self._on_resumed
@@ -112,7 +126,7 @@ class Resolver:
         if loaded is not None:
             metrics.CACHE_HITS.inc()
             return answer(query, loaded)
-        found, age = await self._identifiers.look_up(key, anew=anew)
+        found, age = await self._look_up(self._identifiers, key, anew=anew)
         return answer(query, found, age)
 
     async def resolve_name(
@@ -152,7 +166,7 @@ class Resolver:
         key = fold(prefix), fold(suffix)
         loaded = self._identifiers.fresh(key)
         if loaded is None:
-            loaded, _ = await self._identifiers.look_up(key)
+            loaded, _ = await self._look_up(self._identifiers, key)
         return loaded is Absence.BLOCKED
 
     @property
@@ -172,8 +186,11 @@ class Resolver:
         return self._identifiers.fresh(key)
 
     def expect(self, key: Key, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
-        """``landed`` is called with what the database says of an identifier, or with ``ResolverAway``."""
-        self._identifiers.expect(key, landed)
+        """``landed`` is called with what the database says of an identifier, or with ``ResolverAway``.
+
+        With that too when it would have to be marked as stale: ``resolve`` does so.
+        """
+        self._expect(self._identifiers, key, landed)
 
     def known_prefix(self, prefix: Prefix) -> Loaded | None:
         """As ``known``, of a prefix handle."""
@@ -181,7 +198,15 @@ class Resolver:
 
     def expect_prefix(self, prefix: Prefix, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
         """As ``expect``, of a prefix handle."""
-        self._prefixes.expect(key_of(prefix), landed)
+        self._expect(self._prefixes, key_of(prefix), landed)
+
+    def _expect(self, kind: Recall, key: Key, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
+        if self._replica is None or self._replica.age is None:
+            kind.expect(key, landed)
+            return
+        refused: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
+        refused.add_done_callback(landed)
+        refused.set_exception(ResolverAway())
 
     def refers(self, prefix: Prefix, loaded: Loaded) -> bool:
         """Whether a prefix handle, as it was loaded, names another service for the identifiers that are not here."""
@@ -207,7 +232,11 @@ class Resolver:
 
     async def probe(self) -> None:
         """Whether look-ups are answered now. Raises ``ResolverAway``."""
-        await self._connection.fetch("SELECT 1")
+        for connection in self._connections[:-1]:
+            with contextlib.suppress(ResolverAway):
+                await connection.fetch("SELECT 1")
+                return
+        await self._connections[-1].fetch("SELECT 1")
 
     async def start(self) -> None:
         """Begin to answer. Waits a moment for the writer's voice, but not for a database that is away."""
@@ -215,6 +244,8 @@ class Resolver:
             kind.start()
         listening = asyncio.create_task(self._listen(), name="listen to the writer")
         self._tasks = [listening, asyncio.create_task(self._tell_often(), name="tell what is kept")]
+        if self._replica is not None:
+            self._tasks.append(asyncio.create_task(self._replica.follow(), name="follow the replica"))
         await asyncio.wait({listening, waiting := asyncio.create_task(self._heard.wait())},
                            timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
         waiting.cancel()
@@ -226,7 +257,8 @@ class Resolver:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for kind in self._kinds:
             await kind.stop()
-        await self._connection.close()
+        for connection in self._connections:
+            await connection.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -286,7 +318,15 @@ class Resolver:
     async def _prefix_handle(self, prefix: Prefix, *, anew: bool = False) -> tuple[Loaded, float | None]:
         key = key_of(prefix)
         loaded = None if anew else self._prefixes.fresh(key)
-        return (loaded, None) if loaded is not None else await self._prefixes.look_up(key, anew=anew)
+        return (loaded, None) if loaded is not None else await self._look_up(self._prefixes, key, anew=anew)
+
+    async def _look_up(self, kind: Recall, key: Key, *, anew: bool = False) -> tuple[Loaded, float | None]:
+        """As ``Recall.look_up``; what a replica says is stale, too, when nobody could tell for long what changed."""
+        replica = self._replica
+        if replica is not None and anew:
+            replica.doubt(key)
+        loaded, age = await kind.look_up(key, anew=anew)
+        return loaded, replica.age if age is None and replica is not None else age
 
     def _on_notice(self, payload: str) -> None:
         try:
@@ -295,23 +335,30 @@ class Resolver:
             log.warning("notice_unknown", payload=payload[:200])
             for kind in self._kinds:
                 kind.cache.hear_unknown()
+            if self._replica is not None:
+                self._replica.hear_unknown()
             return
         self._hear(notice)
 
     def _hear(self, notice: Notice) -> None:
         for kind in self._kinds:
             kind.cache.hear(notice)
+        if self._replica is not None:
+            self._replica.hear(notice)
 
     def _on_lost(self) -> None:
         for kind in self._kinds:
             kind.cache.lost()
+        if self._replica is not None:
+            self._replica.lost()
         self._heard.clear()
         metrics.LISTENING.set(0)
 
     def _on_resumed(self) -> None:
-        if not self._lags:
-            for kind in self._kinds:
-                kind.cache.resumed()
+        for kind in self._kinds:
+            kind.cache.resumed()
+        if self._replica is not None:
+            self._replica.resumed()
         self._heard.set()
         metrics.LISTENING.set(1)
 

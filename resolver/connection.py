@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -51,6 +52,9 @@ class ReaderConnection:
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
         self._mending: asyncio.Task[None] | None = None
+        self.connected = 0
+        """How often a connection was made: another number means perhaps another server."""
+        self.on_connected: Callable[[], None] = lambda: None
 
     @property
     def works(self) -> bool:
@@ -93,7 +97,10 @@ class ReaderConnection:
         return rows
 
     async def _connect(self, seconds: float) -> Connection:
-        return await connect(self._url, timeout=seconds, target=self._target, server_settings=SESSION)
+        connection = await connect(self._url, timeout=seconds, target=self._target, server_settings=SESSION)
+        self.connected += 1
+        self.on_connected()
+        return connection
 
     async def _mend(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -99,11 +100,11 @@ async def look_up(connection: ReaderConnection, keys: Sequence[Key]) -> list[Loa
     return loaded
 
 
-async def face_of(connection: ReaderConnection, template_id: int) -> TemplateFace:
-    """How a template wants its values shown. Raises ``ResolverAway``."""
+async def face_of(connection: ReaderConnection, template_id: int) -> TemplateFace | None:
+    """How a template wants its values shown; ``None`` when there is no such template. Raises ``ResolverAway``."""
     rows = await connection.fetch(SQL["template_definition"], template_id)
     if not rows:
-        return UNKNOWN_FACE
+        return None
     try:
         return msgspec.json.decode(rows[0]["definition"], type=TemplateFace)
     except msgspec.ValidationError as error:
@@ -114,8 +115,8 @@ async def face_of(connection: ReaderConnection, template_id: int) -> TemplateFac
 class Faces:
     """Template faces by id, each read once: a published template never changes, and no other has identifiers."""
 
-    def __init__(self, connection: ReaderConnection) -> None:
-        self._connection = connection
+    def __init__(self, connections: Sequence[ReaderConnection]) -> None:
+        self._connections = connections
         self._known: dict[int, TemplateFace] = {}
 
     async def of(self, template_id: int) -> TemplateFace:
@@ -123,14 +124,16 @@ class Faces:
         known = self._known.get(template_id)
         if known is not None:
             return known
-        try:
-            face = await face_of(self._connection, template_id)
-        except ResolverAway:
-            return UNKNOWN_FACE
-        if len(self._known) >= _FACES:
-            self._known.clear()
-        self._known[template_id] = face
-        return face
+        for connection in self._connections:  # a replica may not have a new template yet
+            with contextlib.suppress(ResolverAway):
+                face = await face_of(connection, template_id)
+                if face is None:
+                    continue
+                if len(self._known) >= _FACES:
+                    self._known.clear()
+                self._known[template_id] = face
+                return face
+        return UNKNOWN_FACE
 
 
 def _loaded(row: asyncpg.Record) -> Loaded:

@@ -25,9 +25,12 @@ _WAITING = 20_000  # look-ups; above, the database is as good as away
 
 
 class Lookup(Generic[K, V]):
-    """``load`` takes at most ``BATCH`` keys and returns their values in order; it may raise ``ResolverAway``."""
+    """``load`` takes at most ``BATCH`` keys and returns their values in order, ``None`` for what nobody can tell now.
 
-    def __init__(self, load: Callable[[Sequence[K]], Awaitable[Sequence[V]]]) -> None:
+    It may raise ``ResolverAway``.
+    """
+
+    def __init__(self, load: Callable[[Sequence[K]], Awaitable[Sequence[V | None]]]) -> None:
         self._load = load
         self._waiting: list[tuple[K, asyncio.Future[V]]] = []
         self._asked = asyncio.Event()
@@ -82,7 +85,7 @@ class Lookup(Generic[K, V]):
             log.exception("look_up_broken", keys=len(batch))
             return
         for (_, landing), value in zip(batch, values, strict=True):
-            if not landing.done():
+            if value is not None and not landing.done():
                 landing.set_result(value)
 
 

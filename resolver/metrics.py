@@ -14,6 +14,14 @@ CACHE_ENTRIES = Gauge("biaoshi_cache_entries", "Entries in the cache", multiproc
 CACHE_BYTES = Gauge("biaoshi_cache_bytes", "Memory that they occupy", multiprocess_mode="livesum")
 LISTENING = Gauge("biaoshi_notices_heard", "Processes that hear the writer's notices", multiprocess_mode="livesum")
 LOOKUPS = Counter("biaoshi_lookups_total", "Identifiers looked up in the database")
+LOOKUPS_AT_PRIMARY = Counter(
+    "biaoshi_lookups_at_primary_total", "Of these, asked at the primary because the replica may not have them yet"
+)
+REPLICA_BEHIND = Gauge(
+    "biaoshi_replica_behind_seconds",
+    "For how long the replica has lacked what was heard",
+    multiprocess_mode="livemax",
+)
 LOOKUP_BATCHES = Counter("biaoshi_lookup_batches_total", "Statements that looked them up")
 HANDLE_CONNECTIONS = Gauge(
     "biaoshi_handle_connections", "Open TCP connections of the Handle protocol", multiprocess_mode="livesum"

@@ -34,6 +34,14 @@ LEFT JOIN prefix_handle h ON h.prefix = wanted.prefix
 LEFT JOIN node_state n ON true
 ORDER BY wanted.place
 
+-- name: position
+-- How far a server is in the log: a standby has applied it up to there, the primary has written it. Ended is the log of
+-- a server to which nothing more comes: no stream runs, and all that was received is applied.
+SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_insert_lsn()
+       END AS log,
+       NOT pg_is_in_recovery() OR (NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
+           AND coalesce(pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn(), true)) AS ended
+
 -- name: template_definition
 -- How a page shows the values of a template; a published definition never changes.
 SELECT name, definition FROM template WHERE template_id = $1

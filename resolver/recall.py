@@ -10,17 +10,16 @@ from resolver.answer import Key, Loaded, ResolverAway
 from resolver.cache import Cache, Flight
 from resolver.lookup import Lookup
 
+Load = Callable[[Sequence[Key]], Awaitable[Sequence[Loaded | None]]]
+
 
 class Recall:
-    """``load`` looks keys up, in order, and raises ``ResolverAway``; ``monotonic`` is the cache's clock.
-
-    Call ``hear`` and its like on ``cache`` itself; a cache that never resumes is used only while the reader is away.
-    """
+    """``load`` is that of a ``Lookup``, ``monotonic`` the cache's clock. Call ``hear`` and its like on ``cache``."""
 
     def __init__(
         self,
         cache: Cache,
-        load: Callable[[Sequence[Key]], Awaitable[Sequence[Loaded]]],
+        load: Load,
         monotonic: Callable[[], float],
     ) -> None:
         self.cache = cache

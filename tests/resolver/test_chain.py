@@ -239,19 +239,6 @@ async def test_a_closed_connection_is_replaced_within_the_question(
         assert await resolver.resolve(ask("88.101.1/other")) == Missing(Absence.UNKNOWN)
 
 
-async def test_a_reader_that_is_not_the_writer_s_server_is_asked_every_time(
-    database_url: str, shelf: Shelf, pump: str
-) -> None:
-    """Notices overtake replication, so nothing from a replica may be kept as fresh."""
-    other_name = f"{database_url}{'&' if '?' in database_url else '?'}application_name=primary"
-    async with resolver_of(database_url, listen_url=other_name) as resolver:
-        assert resolver.listening
-        before = looked_up()
-        for _ in range(3):
-            await found(resolver, pump)
-        assert looked_up() - before == 3
-
-
 async def test_without_a_database_the_resolver_starts_and_says_that_it_is_away() -> None:
     async with resolver_of("postgresql://nobody@127.0.0.1:1/none", lookup_seconds=0.5) as resolver:
         assert not resolver.listening

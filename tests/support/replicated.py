@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 
@@ -46,6 +47,14 @@ class Pair:
     def reading(self) -> str:
         return self.standby.url().replace("//biaoshi@", f"//{READER}@")
 
+    @property
+    def writing(self) -> str:
+        """The address of whichever of the two is the primary."""
+        hosts = ",".join(
+            f"{quote(str(server.directory.run), safe='')}:5432" for server in (self.primary, self.standby)
+        )
+        return f"postgresql://biaoshi@{hosts}/biaoshi"
+
     async def pause(self) -> None:
         """The standby gets what is written, and applies nothing of it."""
         await self.on_standby("SELECT pg_wal_replay_pause()")
@@ -55,16 +64,23 @@ class Pair:
 
     async def caught_up(self) -> None:
         """Wait until the standby has applied what the primary has written by now."""
+        await self._reached("SELECT pg_last_wal_replay_lsn()")
+
+    async def received(self) -> None:
+        """Wait until the standby has it, applied or not."""
+        await self._reached("SELECT pg_last_wal_receive_lsn()")
+
+    async def _reached(self, how_far: str) -> None:
         primary = await asyncpg.connect(self.primary.url())
         try:
-            position = await primary.fetchval("SELECT pg_current_wal_insert_lsn()")
+            position = await primary.fetchval("SELECT pg_current_wal_lsn()")
         finally:
             await primary.close()
 
-        async def applied() -> bool:
-            return bool(await self.on_standby("SELECT pg_last_wal_replay_lsn()") >= position)
+        async def reached() -> bool:
+            return bool(await self.on_standby(how_far) >= position)
 
-        await until(applied)
+        await until(reached)
 
     async def on_standby(self, statement: str) -> Any:
         standby = await asyncpg.connect(self.standby.url())
