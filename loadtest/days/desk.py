@@ -64,12 +64,7 @@ class Desk:
             self._sleep_until(day.begins)
             running = self.day = RunningDay(number, day.begins, DayLedger(day.day), drawn)
             self._opened[number].set()
-            self._sleep_until(day.begins + LAST)
-            self._until(lambda: not any(drawn.values()), day.begins + LAST + _LATE)
-            running.ledger.unsent = sum(map(len, drawn.values()))
-            drawn.clear()
-            self._until(lambda: not running.busy, day.begins + LAST + 2 * _LATE)
-            running.ledger.unsent += running.busy
+            self._close(running)
             running.ledger.write(Path(self.order.folder))
 
     def opened(self, number: int) -> RunningDay | None:
@@ -109,6 +104,16 @@ class Desk:
         """A second scan that is answered now."""
         least = sent - first_answered - _SLACK * self.clock.rate
         day.ledger.book_repetition(max(0.0, least), self.clock.time() + _SLACK * self.clock.rate - first_sent)
+
+    def _close(self, day: RunningDay) -> None:
+        """Send what is late for a while, give up the rest, and wait for what is under way."""
+        last = day.begins + LAST
+        self._sleep_until(last)
+        self._until(lambda: not any(day.asks.values()), last + _LATE)
+        day.ledger.unsent = sum(map(len, day.asks.values()))
+        day.asks.clear()
+        self._until(lambda: not day.busy, last + 2 * _LATE)
+        day.ledger.unsent += day.busy
 
     def _until(self, done: Callable[[], bool], at: float) -> None:
         while not done() and self.clock.time() < at:

@@ -55,13 +55,19 @@ class Ground:
 
 @contextlib.asynccontextmanager
 async def ground(
-    folder: Path, identifiers: int, most: int, first: date, rate: float, say: Say, *, lead: float = LEAD
+    folder: Path, identifiers: int, most: int, first: date, rate: float, say: Say, *, once: bool = False
 ) -> AsyncIterator[Ground]:
-    """At least ``identifiers`` of at most ``most`` enterprises; ``first`` begins ``lead`` seconds after the start."""
+    """At least ``identifiers`` of at most ``most`` enterprises; ``first`` begins ``LEAD`` seconds after a second start.
+
+    With ``once`` there is no second one: the stock comes in by the fast clock, too, and days begin when it is there.
+    """
     stage = Stage(folder, *(free_port() for _ in range(4)))
-    begins = midnight(first) - timedelta(seconds=lead * rate)
-    async with _up(stage, begins - timedelta(days=1), 1) as (scene, _):
+    begins = midnight(first) - timedelta(seconds=LEAD * rate)
+    async with _up(stage, begins - timedelta(days=1), rate if once else 1) as (scene, clock):
         brought = await _bring(scene, folder, identifiers, most, say)
+        if once:
+            yield Ground(scene, clock, brought)
+            return
     async with _up(stage, begins, rate) as (scene, clock):
         yield Ground(scene, clock, brought)
 

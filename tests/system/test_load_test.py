@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.system
 
 _LITTLE = ("--identifiers", "400", "--enterprises", "2", "--per-day", "300", "--criteria", "ningbo",
-           "--day-seconds", "6", "--lead", "8", "--phones", "6", "--p99-ms", "5000")  # fmt: skip
+           "--day-seconds", "6", "--once", "--phones", "6", "--p99-ms", "5000")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
