@@ -185,6 +185,7 @@ class ResolverSettings(Group):
     missing_bytes: int = Field(
         16 << 20, ge=1 << 16, description="memory of each worker for not-found answers it keeps"
     )
+    warm_entries: int = Field(20_000, ge=0, le=500_000, description="the hottest of before, loaded after a start")
     missing_seconds: Seconds = Field(10, description="how long a not-found answer is kept")
     stale_seconds: Seconds = Field(86_400, description="oldest answer given while the database is away")
     lookup_seconds: Seconds = Field(2, description="deadline of one look-up")

@@ -30,6 +30,7 @@ from resolver.handle import ports as handle_ports
 from resolver.handle.conversation import Place
 from resolver.handle.guard import GuardLimits
 from resolver.handle.service import HandleService, Listening
+from resolver.hot_keys import FILE, HotKeys
 from resolver.http.front.front import HttpFront
 from resolver.http.sessions import Sessions
 from resolver.recursion.beyond import Beyond
@@ -61,6 +62,12 @@ def resolver_of(settings: Settings, url: str, site: OwnSite) -> Resolver:
         lookup_seconds=asked.lookup_seconds,
         replica_seconds=asked.replica_seconds,
     )
+
+
+def hot_keys_of(settings: Settings, answers: Resolver, node_id: UUID) -> HotKeys:
+    """Warms the cache; the keys stand beside the node's counters, and the first of its processes keeps them."""
+    file = counting_directory(settings) / str(node_id) / FILE
+    return HotKeys(answers, file, most=settings.resolver.warm_entries, writes=_place().number == 0)
 
 
 def http_server_of(

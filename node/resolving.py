@@ -25,6 +25,7 @@ from node.founding import KnownNode, known_node
 from node.fronts import (
     counter_of,
     handle_service_of,
+    hot_keys_of,
     http_server_of,
     make_room_for_connections,
     resolver_of,
@@ -78,6 +79,7 @@ async def resolving(settings: Settings, link: ParentLink) -> None:
         app.router.add_route("*", f"/{_ANY}", _refuse)
         await stack.enter_async_context(native)
         await stack.enter_async_context(http_server_of(settings, app, answers, counter))
+        await stack.enter_async_context(hot_keys_of(settings, answers, node.node_id))
         gc.collect()
         gc.freeze()  # as in a worker
         log.info("resolver_ready", port=settings.http.port)

@@ -38,6 +38,7 @@ from node.founding import node_id_of
 from node.fronts import (
     counter_of,
     handle_service_of,
+    hot_keys_of,
     http_server_of,
     make_room_for_connections,
     resolver_of,
@@ -120,6 +121,7 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
             await stack.enter_async_context(_desk_for_nodes_below(settings, app, pool, seal))
         await stack.enter_async_context(native)
         await stack.enter_async_context(http_server_of(settings, app, answers, counter))
+        await stack.enter_async_context(hot_keys_of(settings, answers, node_id))
         # What stands now stays to the end: to look through it for garbage again and again took an eighth of the CPU
         # of bulk registration.
         gc.collect()

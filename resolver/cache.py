@@ -84,6 +84,11 @@ class Cache:
         return len(self._found) + len(self._missing)
 
     @property
+    def found(self) -> SecondChance[str, Entry]:
+        """The entries by their joined keys; to be looked at, and their heat to be set."""
+        return self._found
+
+    @property
     def weight(self) -> int:
         """Bytes of memory that it occupies."""
         return self._found.weight + self._missing.weight

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Self
 
 import asyncpg
@@ -43,6 +43,7 @@ from resolver.prefix_handles import key_of, look_up_prefix_handles
 from resolver.recall import Load, Recall
 from resolver.referrals import prefix_referral, service_referral, site_entry
 from resolver.replica import LookUp, Replica
+from resolver.second_chance import Slot
 
 log = structlog.get_logger("resolver")
 
@@ -218,6 +219,27 @@ class Resolver:
                 self._referring.clear()
             verdict = self._referring[prefix.key] = loaded, service_referral(loaded, self._site) is not None
         return verdict[1]
+
+    # What keeps the cache warm.
+
+    @property
+    def fullness(self) -> float:
+        """How much of ``cache_bytes`` is in use, as a share."""
+        return self._identifiers.cache.found.fullness
+
+    def kept(self) -> Iterator[Mapping[str, Slot[Entry]]]:
+        """The entries that are kept, by joined key, a small part at a time."""
+        return self._identifiers.cache.found.shards()
+
+    async def warm(self, keys: Iterable[Key]) -> int:
+        """Load what is not known yet, before somebody asks; returns how many. Raises ``ResolverAway``."""
+        if not self.listening:
+            raise ResolverAway  # what is loaded now would not count as fresh later
+        unknown = [key for key in keys if self._identifiers.fresh(key) is None]
+        loads = await asyncio.gather(*map(self._identifiers.look_up, unknown), return_exceptions=True)
+        for failed in (load for load in loads if isinstance(load, BaseException)):
+            raise failed
+        return len(unknown)
 
     def changed(self, name: Name) -> None:
         """This process has just changed what a name says: who reads it here at once need not wait for the notice."""

@@ -12,6 +12,7 @@ CACHE_STALE = Counter("biaoshi_cache_stale_total", "Resolutions answered stale w
 CACHE_EVICTIONS = Counter("biaoshi_cache_evictions_total", "Entries that gave way to others")
 CACHE_ENTRIES = Gauge("biaoshi_cache_entries", "Entries in the cache", multiprocess_mode="livesum")
 CACHE_BYTES = Gauge("biaoshi_cache_bytes", "Memory that they occupy", multiprocess_mode="livesum")
+CACHE_WARMED = Counter("biaoshi_cache_warmed_total", "Entries loaded at the start because they used to be asked for")
 LISTENING = Gauge("biaoshi_notices_heard", "Processes that hear the writer's notices", multiprocess_mode="livesum")
 LOOKUPS = Counter("biaoshi_lookups_total", "Identifiers looked up in the database")
 LOOKUPS_AT_PRIMARY = Counter(

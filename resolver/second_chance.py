@@ -29,7 +29,7 @@ full. Measured by `make bench-cache`."""
 
 
 class Slot(msgspec.Struct, Generic[V], gc=False, eq=False):
-    """One kept value. ``tick`` and ``valid_at`` are its owner's; setting ``used`` keeps it a round longer.
+    """One kept value; setting ``used`` keeps it a round longer. ``tick``, ``valid_at`` and ``heat`` are its owner's.
 
     Not tracked by the garbage collector: a value must not lead back to its slot.
     """
@@ -38,6 +38,7 @@ class Slot(msgspec.Struct, Generic[V], gc=False, eq=False):
     tick: int
     valid_at: float
     used: bool = False
+    heat: int = 0
 
 
 class SecondChance(Generic[K, V]):
@@ -83,6 +84,11 @@ class SecondChance(Generic[K, V]):
     def weight(self) -> int:
         """Bytes that are kept."""
         return sum(self._weights)
+
+    @property
+    def fullness(self) -> float:
+        """What is kept, as a share of the bound."""
+        return self.weight / (self._share * len(self._shards))
 
     def shards(self) -> Iterator[dict[K, Slot[V]]]:
         """Everything that is kept, a small part at a time; between two parts it may change."""
