@@ -121,7 +121,9 @@ class Listener:
     """LISTEN on one channel of the primary, for as long as it runs.
 
     ``on_lost`` is called when notices may be missed from now on, ``on_resumed`` when the channel is heard
-    again: between the two the caller trusts nothing that it heard before.
+    again: between the two the caller trusts nothing that it heard before. A connection that has fallen silent without
+    being closed is lost after ``probe_seconds`` and ``silence_seconds`` at most: the answer to a probe comes behind
+    the notices that were there before it.
     """
 
     def __init__(
@@ -132,7 +134,8 @@ class Listener:
         on_notice: Callable[[str], None],
         on_lost: Callable[[], None],
         on_resumed: Callable[[], None],
-        probe_seconds: float = 2.0,
+        probe_seconds: float = 1.0,
+        silence_seconds: float = 2.0,
     ) -> None:
         self._url = url
         self._channel = channel
@@ -140,6 +143,7 @@ class Listener:
         self._on_lost = on_lost
         self._on_resumed = on_resumed
         self._probe_seconds = probe_seconds
+        self._silence_seconds = silence_seconds
 
     async def run(self) -> None:
         """Listen until cancelled; every loss is followed by a new attempt, at most a second apart."""
@@ -177,4 +181,4 @@ class Listener:
     async def _probe_until(self, connection: Connection, gone: asyncio.Event) -> None:
         # A server that vanished without closing the socket shows only through a question it does not answer.
         while not await pause(gone, self._probe_seconds):
-            await connection.execute("SELECT 1", timeout=self._probe_seconds)
+            await connection.execute("SELECT 1", timeout=self._silence_seconds)

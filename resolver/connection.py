@@ -114,6 +114,10 @@ class ReaderConnection:
             self._mending = None
             return
 
+    def renew(self) -> None:
+        """Ask over a new connection: the one there is may lead to a silent server, or one that is the primary no more."""
+        self._drop()
+
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.terminate()

@@ -132,6 +132,7 @@ class Replica:
         self._heard = False
         self._turns += 1
         self._alone_since = self._monotonic()
+        self._primary.renew()  # it goes the same way
 
     def resumed(self) -> None:
         """Notices are heard from now on; what came before may have been missed."""

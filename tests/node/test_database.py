@@ -259,6 +259,7 @@ class Ear:
             on_lost=lambda: self.diary.append("(lost)"),
             on_resumed=lambda: self.diary.append("(resumed)"),
             probe_seconds=0.3,
+            silence_seconds=0.3,
         )
 
     async def hears(self, *diary: str) -> None:
