@@ -36,6 +36,12 @@ UPDATE log_file SET delivered_at = $2 WHERE file_id = $1 AND delivered_at IS NUL
 -- Whether anything may have come since the last file: costs nothing, and settles nothing.
 SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM identifier_history_history_id_seq
 
+-- name: go_by_position
+-- Before a stretch of history is read: its range index is brought up to date, and used even where the planner has no
+-- statistics yet; for this transaction only. Amid a bulk registration what nobody has summed up is looked through as a
+-- whole for every page: 330,000 entries to find 5,000, 37 µs of PostgreSQL for each registration, and growing.
+SELECT summarize_history(), set_config('enable_seqscan', 'off', true)
+
 -- name: first_position_within
 -- The first entry of a stretch of history, by its range index.
 SELECT min(history_id) FROM identifier_history WHERE history_id > $1 AND history_id <= $2

@@ -21,6 +21,7 @@ Clock = Callable[[], datetime]
 _WORDS = {int(change): change.name.lower() for change in Change}
 _PAGE = 5_000
 """Positions that are read at once."""
+_PAGE_SECONDS = 60.0
 
 
 class RegistrationLog:
@@ -44,16 +45,19 @@ class RegistrationLog:
             if newest <= max(begin, self._empty_to) or not self._due(last, newest - max(begin, self._empty_to)):
                 return None
             settled = await settled_position(connection)
-            first = await _first_entry(connection, begin, settled, self._rows)
-            if first is None:
-                self._empty_to = settled
-                return None
-            return await self._read(connection, begin, first, min(first - 1 + self._rows, settled))
+            async with connection.transaction():
+                await connection.execute(SQL["go_by_position"], timeout=_PAGE_SECONDS)
+                first = await _first_entry(connection, begin, settled, self._rows)
+                if first is None:
+                    self._empty_to = settled
+                    return None
+                return await self._read(connection, begin, first, min(first - 1 + self._rows, settled))
 
     async def again(self, source: str) -> LogFile | None:
         """Raises ``DatabaseAway``."""
         begin, end = stretch_of(source)
-        async with reading(self._pool) as connection:
+        async with reading(self._pool) as connection, connection.transaction():
+            await connection.execute(SQL["go_by_position"], timeout=_PAGE_SECONDS)
             first = await _first_entry(connection, begin, end, self._rows)
             return None if first is None else await self._read(connection, begin, first, end)
 

@@ -339,3 +339,21 @@ async def test_whoever_is_killed_whenever_tells_every_line_once(desk: Desk, tmp_
     assert [line["suffix"] for line in await desk.lines("log.registration")] == [f"A-{n}" for n in range(told)]
     positions = [(line["boot"], line["position"]) for line in await desk.lines("log.resolution")]
     assert len(set(positions)) == len(positions) == told
+
+
+_MANY_ENTRIES = """
+INSERT INTO identifier_history (prefix_id, version, action, interface, at, account_id, suffix_key)
+SELECT h.prefix_id, 1, 1, 1, h.at, h.account_id, 'BULK-' || n FROM identifier_history h, generate_series(1, 5000) AS n
+"""
+
+
+async def test_a_file_of_registrations_reads_no_more_of_history_than_its_own_stretch(desk: Desk) -> None:
+    await desk.register("A-1")
+    await desk.pool.execute(_MANY_ENTRIES)
+    await desk.registrations(rows=100).turn(desk.client)
+    owner = await asyncpg.connect(desk.docked_node.database_url)
+    try:
+        left = await owner.fetchval("SELECT brin_summarize_new_values('identifier_history_by_position')")
+    finally:
+        await owner.close()
+    assert left == 0, "ranges that nobody summed up are looked through for every page"
