@@ -57,7 +57,7 @@ class Ground:
 async def ground(
     folder: Path, identifiers: int, most: int, first: date, rate: float, say: Say, *, once: bool = False
 ) -> AsyncIterator[Ground]:
-    """At least ``identifiers`` of at most ``most`` enterprises; ``first`` begins ``LEAD`` seconds after a second start.
+    """At least ``identifiers`` of at most ``most`` enterprises; ``first`` begins ``LEAD`` seconds after a new start.
 
     With ``once`` there is no second one: the stock comes in by the fast clock, too, and days begin when it is there.
     """
