@@ -138,9 +138,9 @@ def value_json(value: Value) -> dict[str, Any]:
     }
     if value.permissions != USUAL_PERMISSIONS:
         shown["permissions"] = f"{value.permissions & 15:04b}"
-    shown["ttl"] = value.ttl if value.ttl_type == TTL_RELATIVE else _time_text(value.ttl)
+    shown["ttl"] = value.ttl if value.ttl_type == TTL_RELATIVE else time_text(value.ttl)
     if value.timestamp:
-        shown["timestamp"] = _time_text(value.timestamp)
+        shown["timestamp"] = time_text(value.timestamp)
     if value.references:
         shown["references"] = [reference_json(reference) for reference in value.references]
     return shown
@@ -175,13 +175,14 @@ def value_from_json(obj: Any, path: str = "$") -> Value:
     )
 
 
-def encode(body: Mapping[str, Any], *, pretty: bool = False) -> bytes:
+def encode(body: Any, *, pretty: bool = False) -> bytes:
     """JSON, on one line or for people."""
     encoded = _encoder.encode(body)
     return msgspec.json.format(encoded, indent=2) if pretty else encoded
 
 
-def _time_text(seconds: int) -> str:
+def time_text(seconds: int) -> str:
+    """A Unix time, as ``timestamp`` shows it."""
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19] + "Z"
 
 
