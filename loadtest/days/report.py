@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.days.comparing import Pair
+from loadtest.days.plan import Kind
 
 MARK = "实验数据"
 _STYLE = """
@@ -20,7 +21,17 @@ table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #dde3ea;
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.met{color:#0a7d33}.missed{color:#b3261e;font-weight:bold}
 .mark{color:#8a5a00}svg{width:100%;height:auto}svg text{font-size:11px;fill:#5b6776}
 """
-_WIDTH, _HEIGHT, _LEFT, _BELOW = 960, 220, 56, 24
+_WIDTH, _HEIGHT, _LEFT, _BELOW, _THICKEST = 960, 220, 56, 24, 48
+
+
+KINDS = {
+    Kind.PAGE: "手机扫码，网页 phones, page",
+    Kind.PHONE: "手机扫码，JSON phones, JSON",
+    Kind.APP: "应用，JSON applications, JSON",
+    Kind.NODE: "递归节点，UDP recursive nodes, UDP",
+    Kind.REGISTER: "注册 registration",
+    Kind.UPDATE: "变更 update",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +115,15 @@ def bars(names: Sequence[str], values: Sequence[float], line: Sequence[float] = 
     every = -(-len(values) // 32)
     drawn = []
     for place, (name, value) in enumerate(zip(names, values, strict=True)):
-        tall, x = high * value / most, _LEFT + place * wide
-        title = f"<title>{html.escape(name)}: {value:,}</title>"
+        tall, thick = high * value / most, min(wide * 0.8, _THICKEST)
+        x = _LEFT + place * wide + (wide - thick) / 2
         drawn.append(
-            f'<rect x="{x + wide * 0.1:.1f}" y="{high - tall:.1f}" width="{wide * 0.8:.1f}" height="{tall:.1f}" '
-            f'fill="#3b78b8">{title}</rect>'
+            f'<rect x="{x:.1f}" y="{high - tall:.1f}" width="{thick:.1f}" height="{tall:.1f}" fill="#3b78b8">'
+            f"<title>{html.escape(name)}: {value:,}</title></rect>"
         )
         if place % every == 0:
             drawn.append(
-                f'<text x="{x + wide / 2:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{html.escape(name)}</text>'
+                f'<text x="{x + thick / 2:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{html.escape(name)}</text>'
             )
     for place, value in enumerate(line):
         y, x = high - high * value / most, _LEFT + place * wide
@@ -156,7 +167,7 @@ def _kinds(result: Result) -> str:
     kinds = result.days[0]["kinds"].items()
     return _table(
         ("种类 kind", "请求 requests", "p50", "p99", "max"),
-        ((name, told["requests"], told["p50"], told["p99"], told["max"]) for name, told in kinds),
+        ((KINDS[Kind(name)], told["requests"], told["p50"], told["p99"], told["max"]) for name, told in kinds),
     )
 
 
