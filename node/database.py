@@ -42,6 +42,7 @@ AWAY = (
 
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between attempts to listen again
+_PROBE_SECONDS = 1.0
 
 
 class DatabaseAway(Unavailable):
@@ -54,12 +55,19 @@ class LoginRefused(Unavailable):
 
 @contextlib.contextmanager
 def database_errors() -> Iterator[None]:
-    """A lost or silent database becomes ``DatabaseAway``, one that does not let us in ``LoginRefused``."""
+    """A lost or silent database becomes ``DatabaseAway``, one that does not let us in ``LoginRefused``.
+
+    Whoever is being cancelled stays so: the rollback that ran into its deadline on the way out is no news, and would
+    be taken for a failure after which one tries again, for ever.
+    """
     try:
         yield
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise LoginRefused(f"the database refuses this login: {error}") from error
     except AWAY as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
         raise DatabaseAway("the database does not answer", cause=type(error).__name__) from error
 
 
@@ -86,8 +94,34 @@ async def open_pool(url: str, role: str, *, size: int, seconds: float, name: str
 async def transaction(pool: Pool, seconds: float = 5.0) -> AsyncIterator[Connection]:
     """One transaction on a pooled connection, acquired within ``seconds``. Raises ``DatabaseAway``."""
     with database_errors():
-        async with pool.acquire(timeout=seconds) as connection, connection.transaction():
+        async with (
+            pool.acquire(timeout=seconds) as connection,
+            leaving_silence(pool, connection),  # at BEGIN and COMMIT
+            connection.transaction(),
+            leaving_silence(pool, connection),  # before a ROLLBACK that would wait as long again
+        ):
             yield connection
+
+
+@contextlib.asynccontextmanager
+async def leaving_silence(pool: Pool, connection: Connection) -> AsyncIterator[None]:
+    """When a statement of the block ran out of time because its server has fallen silent, waste no more on it.
+
+    The connection would keep us for its rollback and for its reset as long as the statement did; the pool's others
+    lead to the same server, and are opened anew. A statement that was merely slow changes nothing.
+    """
+    try:
+        yield
+    except TimeoutError:
+        try:
+            await connection.execute("SELECT 1", timeout=_PROBE_SECONDS)
+        except asyncpg.PostgresError:
+            pass  # an answer: of a transaction that has failed
+        except (OSError, asyncpg.InterfaceError):  # a TimeoutError is an OSError
+            await pool.expire_connections()
+            with contextlib.suppress(asyncpg.InterfaceError):  # its own cancellation may have ended it meanwhile
+                connection.terminate()
+        raise
 
 
 class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types

@@ -7,6 +7,7 @@ silent would use up the time of all. Here all are asked at once, and the first t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ PRIMARY = "primary"
 
 _STANDBY = "standby"
 _PREFERENCE_SECONDS = 0.5  # how long a standby is waited for before any server will do
+_ROUND_SECONDS = 2.0  # after which all are asked again: while one is silent another may have become the primary
 
 
 def servers_of(url: str) -> list[str]:
@@ -38,16 +40,18 @@ async def connect(url: str, *, timeout: float, target: str | None = None, **opti
     if len(servers) == 1:
         return await asyncpg.connect(url, timeout=timeout, target_session_attrs=wanted, **options)
     async with asyncio.timeout(timeout):
-        if wanted != "prefer-standby":
-            return await _first(servers, wanted, timeout, options)
-        try:
-            async with asyncio.timeout(_PREFERENCE_SECONDS):
-                return await _first(servers, _STANDBY, timeout, options)
-        except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError):  # a TimeoutError is an OSError
-            return await _first(servers, "any", timeout, options)
+        if wanted == "prefer-standby":
+            try:
+                return await _first(servers, _STANDBY, _PREFERENCE_SECONDS, options)
+            except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError):  # a TimeoutError is an OSError
+                wanted = "any"
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return await _first(servers, wanted, _ROUND_SECONDS, options)
 
 
 async def _first(servers: list[str], wanted: str, seconds: float, options: dict[str, Any]) -> asyncpg.Connection:
+    """Raises ``TimeoutError`` when the last that could be it has said nothing within ``seconds``."""
     asked = [
         asyncio.create_task(asyncpg.connect(url, timeout=seconds, target_session_attrs=wanted, **options))
         for url in servers

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from node.database import Connection, Pool, database_errors
+from node.database import Connection, Pool, database_errors, leaving_silence
 from node.errors import Conflict, NodeError
 from node.sql import statements_beside
 
@@ -44,7 +44,7 @@ def refusing(**errors: NodeError) -> Iterator[None]:
 async def reading(pool: Pool, seconds: float = 5.0) -> AsyncIterator[Connection]:
     """A connection for one statement that changes nothing, acquired within ``seconds``. Raises ``DatabaseAway``."""
     with database_errors():
-        async with pool.acquire(timeout=seconds) as connection:
+        async with pool.acquire(timeout=seconds) as connection, leaving_silence(pool, connection):
             yield connection
 
 

@@ -76,12 +76,14 @@ class ReaderConnection:
             raise ResolverAway from error
 
     async def _ask(self, statement: str, arguments: tuple[Any, ...], deadline: float) -> list[asyncpg.Record]:
-        kept = self._connection is not None
-        try:
+        if self._connection is None:
             return await self._ask_once(statement, arguments, deadline)
+        # A kept connection may have been closed long ago by a server that is quite well now, or lead to one that has
+        # fallen silent while another answers: half of the time is left for a new one.
+        try:
+            return await self._ask_once(statement, arguments, (time.monotonic() + deadline) / 2)
         except _FAILURES:
-            # A kept connection may have been closed long ago by a server that is quite well now.
-            if not kept or time.monotonic() >= deadline:
+            if time.monotonic() >= deadline:
                 raise
             return await self._ask_once(statement, arguments, deadline)
 

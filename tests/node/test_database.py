@@ -116,6 +116,43 @@ async def test_a_server_that_only_reads_is_away_for_whoever_writes(pool: Pool) -
     assert raised.value.evidence["cause"] == "ReadOnlySQLTransactionError"
 
 
+async def test_whoever_is_cancelled_on_a_silent_server_stays_cancelled(server: EmbeddedPostgres, pool: Pool) -> None:
+    entered = asyncio.Event()
+
+    async def work() -> None:
+        async with transaction(pool, 1) as connection:
+            await connection.execute("SELECT 1")
+            entered.set()
+            await asyncio.sleep(60)
+
+    working = asyncio.create_task(work())
+    await entered.wait()
+    with silent(server):
+        working.cancel()
+        await asyncio.wait({working})
+    assert working.cancelled()
+
+
+async def test_a_connection_that_fell_silent_is_left_with_all_others_of_its_pool(
+    server: EmbeddedPostgres, pool: Pool
+) -> None:
+    async with pool.acquire() as one, pool.acquire() as other:
+        before = {one.get_server_pid(), other.get_server_pid()}
+
+    async def ask_for(statement: str) -> None:
+        async with transaction(pool, 1) as connection:
+            await connection.execute(statement)
+
+    with pytest.raises(DatabaseAway):
+        await ask_for("SELECT pg_sleep(3)")  # slow, and not silent
+    async with pool.acquire() as one:
+        assert one.get_server_pid() in before
+    with silent(server), pytest.raises(DatabaseAway):
+        await ask(pool)
+    async with pool.acquire() as one, pool.acquire() as other:
+        assert not before & {one.get_server_pid(), other.get_server_pid()}
+
+
 async def test_a_stopped_server_is_away_and_heals(server: EmbeddedPostgres, pool: Pool) -> None:
     assert await ask(pool) == 42
     await server.stop()
