@@ -43,6 +43,9 @@ EXCEPTIONS: dict[str, set[str]] = {
     "node/resolve_command.py": {"node", "resolver", "loadtest"},  # two verbs of node/cli.py
     "loadtest/bench_node.py": {"node", "loadtest"},
     "loadtest/bench_counting.py": {"node", "resolver", "loadtest"},
+    "loadtest/cluster.py": {"node", "loadtest"},
+    "loadtest/cluster_exercise.py": {"node", "loadtest"},
+    "loadtest/cluster_stage.py": {"node", "loadtest"},
     "loadtest/machines.py": {"node", "registry", "loadtest"},
     "loadtest/big_stock.py": {"node", "registry", "loadtest"},
     "loadtest/big_work.py": {"node", "loadtest"},
