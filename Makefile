@@ -99,8 +99,16 @@ lock: ## new requirements.lock and requirements-test.lock (needs uv on the PATH)
 	  --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  -o requirements-test.lock
 
-clean: ## remove the virtual environment and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+.PHONY: cluster-exercise docker-check
+cluster-exercise: .venv/test ## PostgreSQL servers fall under load (Debian: etcd-server patroni postgresql-15); ARGS='--rounds N'
+	@$(BIN)/python -m loadtest.cluster_exercise $(ARGS)
+
+docker-check: .venv-docker-check/done ## hadolint and the schema of compose files over docker/
+	@.venv-docker-check/bin/hadolint docker/*Dockerfile
+	@.venv-docker-check/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/compose*.yaml
+
+clean: ## remove the virtual environments and caches
+	rm -rf .venv .venv-docker-check .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/runtime: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
@@ -114,3 +122,9 @@ clean: ## remove the virtual environment and caches
 .venv/test: .venv/runtime requirements-test.lock
 	@$(PIP) install --require-hashes -r requirements-test.lock
 	@touch .venv/test
+
+# hadolint is GPL-3.0: a program that is run here and enters neither the node's locks nor its image.
+.venv-docker-check/done: requirements/docker-check.lock
+	@test -x .venv-docker-check/bin/python || $(PYTHON) -m venv .venv-docker-check
+	@.venv-docker-check/bin/python -m pip --disable-pip-version-check --quiet --quiet install --require-hashes -r $<
+	@touch $@
