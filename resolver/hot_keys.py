@@ -105,8 +105,9 @@ class HotKeys:
         by_heat: list[list[str]] = [[] for _ in places]
         async for shard in self._shards(breath):
             for text, slot in shard.items():
-                if slot.heat >= least:
-                    by_heat[slot.heat].append(text)
+                alike = by_heat[slot.heat]
+                if slot.heat >= least and len(alike) < self._most:  # a list of a million takes 30 ms to let go
+                    alike.append(text)
         try:
             await asyncio.to_thread(write_hot_keys, self._file, chain.from_iterable(reversed(by_heat)), self._most)
         except OSError as error:

@@ -4,6 +4,7 @@ small and out of the garbage collector's sight."""
 from __future__ import annotations
 
 import gc
+import tracemalloc
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -191,6 +192,24 @@ def test_nothing_that_is_kept_is_tracked_by_the_garbage_collector() -> None:
     assert not any(map(gc.is_tracked, (found, *(getattr(found, name) for name in Entry.__struct_fields__))))
     ready = ReadyAnswer.of(bytes(100), found, ("A", "B"), Outcome.HIT)
     assert not any(map(gc.is_tracked, (ready, Told(found, "88.101"))))
+
+
+def test_what_gives_way_is_freed_without_the_collector() -> None:
+    occupied = []
+    gc.disable()
+    tracemalloc.start()
+    try:
+        cache = cache_of(0, 1 << 20)
+        for number in range(9000):
+            key = "88.101.1", f"PUMP-{number:09d}"
+            load(cache, entry(1, key), key)
+            if number in (4000, 8999):
+                occupied.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert 500_000 < occupied[0] < 1.15 * (1 << 20)
+    assert occupied[1] < 1.1 * occupied[0]
 
 
 def test_no_step_is_longer_than_one_of_many_small_dicts() -> None:
