@@ -48,9 +48,12 @@ INSERT INTO attribute_index (prefix_id, template_id, attribute_index, is_unique,
 SELECT $1, $2, $3, false, 'CP-' || lpad((n % $4::int)::text, 4, '0'), 'D-' || lpad(n::text, 9, '0')
 FROM generate_series($5::int, $6::int) AS n
 """
+# Positions below 0: as if all of it had gone to the node above long ago.
 _HISTORY = """
-INSERT INTO identifier_history (prefix_id, version, action, interface, at, account_id, suffix_key)
-SELECT prefix_id, 1, 1, 1, registered_at, $2, suffix_key FROM identifier WHERE prefix_id = $1 ORDER BY suffix_key
+INSERT INTO identifier_history (prefix_id, version, action, interface, at, account_id, suffix_key, history_id)
+OVERRIDING SYSTEM VALUE
+SELECT prefix_id, 1, 1, 1, registered_at, $2, suffix_key, -row_number() OVER (ORDER BY suffix_key DESC)
+FROM identifier WHERE prefix_id = $1 ORDER BY suffix_key
 """
 _TALLIES = """
 INSERT INTO registration_tally (at, prefix_id, template_id, registered, first_registered)

@@ -22,6 +22,10 @@ from registry.search.search import select_keys
 
 Keys = list[tuple[str, int]]
 """Suffix keys with the versions that met the query."""
+_AT_ONCE = 1_000
+"""Identifiers of one transaction, at most. A change costs ten times a registration, and what is done with a chunk in
+one go (its arguments, its side index, its notices) holds up who resolves at the same worker.
+"""
 
 
 async def selected(
@@ -33,12 +37,11 @@ async def selected(
     """
     following: str | None = after
     keys: Keys = []
+    at_once = min(bench.chunk_rows, _AT_ONCE)
     while following is not None:
-        found, following = await select_keys(
-            bench.connection, grant, request.filters, following, bench.chunk_rows - len(keys)
-        )
+        found, following = await select_keys(bench.connection, grant, request.filters, following, at_once - len(keys))
         keys += found
-        if len(keys) >= bench.chunk_rows or (following is None and keys):
+        if len(keys) >= at_once or (following is None and keys):
             yield keys, following or keys[-1][0]
             keys = []
 
@@ -72,7 +75,11 @@ async def undo_all(bench: Bench, actor: Actor, done: Batch, batch: Batch) -> Non
     until = int(batch.read_key) if batch.read_key else done.history_to
     while until > done.history_from:
         after = await window_to_undo(
-            bench.connection, done.batch_id, after=done.history_from, until=until, limit=bench.chunk_rows
+            bench.connection,
+            done.batch_id,
+            after=done.history_from,
+            until=until,
+            limit=min(bench.chunk_rows, _AT_ONCE),
         )
         chunk = _UndoneChunk(bench, actor, done, batch, numbering, after, until)
         numbering.count(await chunk.settle())
