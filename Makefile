@@ -8,7 +8,7 @@ ARGS ?=
 LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-cache bench-counting bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -82,6 +82,12 @@ bench-cache: .venv/test ## the cache: hits beside an exact LRU, cost, memory, lo
 
 bench-counting: .venv/test ## what counting a resolution costs, by itself and as a part of answering; ARGS='--parts cost path'
 	@$(BIN)/python -m loadtest.bench_counting $(ARGS)
+
+bench-invalidation: .venv/test ## how soon a change shows at every worker, idle and while others ask; ARGS='--changes N'
+	@$(BIN)/python -m loadtest.bench_invalidation $(ARGS)
+
+bench-replica: .venv/test ## resolving from a standby beside the primary: how soon a change shows, cost; ARGS='--changes N --rounds N'
+	@$(BIN)/python -m loadtest.bench_replica $(ARGS)
 
 bench-link: .venv/test ## registration and resolution while the national node is away, and how fast the backlog goes; ARGS='--rounds N'
 	@$(BIN)/python -m loadtest.bench_link $(ARGS)

@@ -25,7 +25,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median, quantiles
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from loadtest.bench_node import Ground, free_port, ground
@@ -37,6 +37,8 @@ from loadtest.sender import send
 
 _PARTS = ("cost", "proofs", "idle")
 _SOURCE = Path(__file__).with_name("echo.c")
+T = TypeVar("T")
+
 _MARKER = "H"
 HOT = 500
 """Identifiers that are asked for again and again."""
@@ -105,25 +107,25 @@ async def short() -> list[Row]:
     return rows
 
 
-def register(place: Ground, rows: int) -> None:
+def register(place: Ground, rows: int, marker: str = _MARKER) -> None:
     """Identifiers to ask for: ``suffix_of`` 0 to before ``rows``."""
     file = place.folder / "identifiers.ndjson"
-    write_ndjson(file, rows, marker=_MARKER)
+    write_ndjson(file, rows, marker=marker)
     node = urlsplit(place.scene.url)
     path = f"/v1/batches?{urlencode({'prefix': place.prefix, 'template': 'pump'})}"
     headers = {
         "Authorization": f"Bearer {place.token}",
         "Content-Type": "application/x-ndjson",
-        "Idempotency-Key": "bench-handle",
+        "Idempotency-Key": f"bench-{marker}",
     }
     status, content = send(str(node.hostname), node.port or 0, path, headers, file)
     if status >= 300 or json.loads(content)["registered"] != rows:
         raise SystemExit(f"{rows} identifiers to ask for were not registered: {content[:500].decode()}")
 
 
-def suffix_of(number: int) -> str:
+def suffix_of(number: int, marker: str = _MARKER) -> str:
     """Of a registered identifier."""
-    return f"{_MARKER}-{number:09d}"
+    return f"{marker}-{number:09d}"
 
 
 # What a resolution costs ---------------------------------------------------------------------------
@@ -178,7 +180,7 @@ def _print_cost(figures: dict[Way, Figures], sizes: str) -> None:
         print("no C compiler (cc) here: the least that it could cost was not measured")
 
 
-def spent(pids: Sequence[int], work: Callable[[], Load]) -> tuple[float, Load]:
+def spent(pids: Sequence[int], work: Callable[[], T]) -> tuple[float, T]:
     """CPU of the processes in µs while the work was done, and what came of it."""
     before = _cpu(pids)
     load = work()

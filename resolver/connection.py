@@ -117,7 +117,7 @@ class ReaderConnection:
             return
 
     def renew(self) -> None:
-        """Ask over a new connection: the one there is may lead to a silent server, or one that is the primary no more."""
+        """Ask over a new connection: this one may lead to a silent server, or to one that is the primary no more."""
         self._drop()
 
     def _drop(self) -> None:

@@ -8,12 +8,27 @@ import io
 import re
 import subprocess
 import sys
+from collections.abc import Awaitable
 
 import pytest
 
-from loadtest import bench_counting, bench_handle, bench_link, bench_node, bench_register, bench_snms
+from loadtest import (
+    bench_counting,
+    bench_handle,
+    bench_invalidation,
+    bench_link,
+    bench_node,
+    bench_register,
+    bench_replica,
+    bench_snms,
+)
+from loadtest.rows import Row, as_markdown
 
 pytestmark = pytest.mark.system
+
+
+async def _shown(bench: Awaitable[list[Row]]) -> None:
+    print(as_markdown(await bench))
 
 
 async def _on_one_node() -> dict[str, str]:
@@ -25,6 +40,8 @@ async def _on_one_node() -> dict[str, str]:
                 ("register", bench_register, lambda: bench_register.bench(300, [1, 12])),
                 ("handle", bench_handle, lambda: bench_handle.bench(["cost", "idle"], 600, 1, 20)),
                 ("link", bench_link, lambda: bench_link.bench(1, 200, 400, 2_000)),
+                ("invalidation", bench_invalidation, lambda: _shown(bench_invalidation.bench(2))),
+                ("replica", bench_replica, lambda: _shown(bench_replica.bench(1, 1, 20))),
             ):
                 patched.setattr(module, "ground", lambda: contextlib.nullcontext(place))
                 with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -35,7 +52,7 @@ async def _on_one_node() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def printed() -> dict[str, str]:
-    """What four benches print, one after the other on one node: setting it up takes longer than they do."""
+    """What the benches print, one after the other on one node: setting it up takes longer than they do."""
     return asyncio.run(_on_one_node())
 
 
@@ -89,3 +106,18 @@ async def test_what_counting_costs_is_measured_with_event_files_and_without(
     rows = re.findall(r"^(totals alone|totals and event file) +(-?[\d.]+) +(-?[\d.]+)$", told, re.MULTILINE)
     assert [row[0] for row in rows] == ["totals alone", "totals and event file"]
     assert all(float(cost) > 0 for row in rows for cost in row[1:])
+
+
+def test_every_change_shows_at_every_worker(printed: dict[str, str]) -> None:
+    told = re.findall(
+        r"^\| (.+) at every worker, (idle|others asking), p99 +\| ([\d.]+) ", printed["invalidation"], re.M
+    )
+    assert len({row[:2] for row in told}) == len(told) == 10
+
+
+def test_a_standby_is_measured_beside_the_primary(printed: dict[str, str]) -> None:
+    told = printed["replica"]
+    assert len(re.findall(r"at the resolver that reads the standby, p99 .*reads the primary", told)) == 5
+    assert (
+        len(re.findall(r"^\| an answer (?:remembered|looked up), read from the standby +\| [\d.]+ ", told, re.M)) == 2
+    )
