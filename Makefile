@@ -8,7 +8,7 @@ ARGS ?=
 LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-import bench-register bench-search bench-pages bench-handle bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-bulk bench-import bench-register bench-search bench-pages bench-handle bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -61,6 +61,9 @@ loadtest-full: .venv/test ## thirty compressed days among 2,000,000, judged by t
 
 bench: .venv/test ## every path in one table, with its ceiling and goal; ARGS='--parts handle --json FILE --csv FILE'
 	@$(BIN)/python -m loadtest.bench $(ARGS)
+
+bench-bulk: .venv/test ## bulk registration, sequential and random suffixes in turns beside a raw COPY; ARGS='--rows N --rounds N'
+	@$(BIN)/python -m loadtest.bench_bulk $(ARGS)
 
 bench-import: .venv/test ## a generated million rows in every format, beside a raw COPY; ARGS='--rows N --formats csv xlsx'
 	@$(BIN)/python -m loadtest.bench_import $(ARGS)

@@ -1,4 +1,4 @@
-"""Generated rows to register: sequential product suffixes with the columns an enterprise would have."""
+"""Generated rows to register: sequential or random product suffixes with the columns an enterprise would have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
+from uuid import UUID
 
 import xlsxwriter
 
@@ -31,11 +33,12 @@ SHEET_ROWS = 1_048_575
 """Below the header of one worksheet (ECMA-376 part 1, 18.3.1.73)."""
 
 
-def products(rows: int, marker: str = MARKER) -> Iterator[Product]:
-    """The same arguments give the same rows, all of them valid."""
+def products(rows: int, marker: str = MARKER, *, random: bool = False) -> Iterator[Product]:
+    """The same arguments give the same rows, all of them valid. ``random``: suffixes are UUIDs below the marker."""
+    chance = Random(marker)
     for number in range(rows):
         yield Product(
-            f"{marker}-{number:09d}",
+            f"{marker}-{UUID(int=chance.getrandbits(128))}" if random else f"{marker}-{number:09d}",
             f"离心泵 {number % 97} 型",
             f"CP-{number % 1000:04d}",
             number % 500 / 10 + 1,
@@ -44,14 +47,14 @@ def products(rows: int, marker: str = MARKER) -> Iterator[Product]:
         )
 
 
-def write_csv(target: Path, rows: int, *, marker: str = MARKER) -> None:
+def write_csv(target: Path, rows: int, *, marker: str = MARKER, random: bool = False) -> None:
     """A header and the rows, UTF-8."""
     with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
         writer.writerows(
             (one.suffix, one.name, one.model, f"{one.weight_kg:.1f}", one.made_on, "true" if one.passed else "false")
-            for one in products(rows, marker)
+            for one in products(rows, marker, random=random)
         )
 
 

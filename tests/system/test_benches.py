@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 import pytest
 
 from loadtest import (
+    bench_bulk,
     bench_counting,
     bench_handle,
     bench_invalidation,
@@ -37,6 +38,7 @@ async def _on_one_node() -> dict[str, str]:
         with pytest.MonkeyPatch.context() as patched:
             for name, module, ran in (
                 ("snms", bench_snms, lambda: bench_snms.bench(2)),
+                ("bulk", bench_bulk, lambda: bench_bulk.bench(300, 1)),
                 ("register", bench_register, lambda: bench_register.bench(300, [1, 12])),
                 ("handle", bench_handle, lambda: bench_handle.bench(["cost", "idle"], 600, 1, 20)),
                 ("link", bench_link, lambda: bench_link.bench(1, 200, 400, 2_000)),
@@ -60,6 +62,12 @@ def test_single_registrations_are_counted_checked_and_resolved(printed: dict[str
     rows = [line.split() for line in printed["register"].splitlines() if re.fullmatch(r"\s+\d+(\s+[\d.,]+){7}", line)]
     assert [row[0] for row in rows] == ["1", "12"]
     assert all(float(row[1].replace(",", "")) > 0 and float(row[4]) > 0 for row in rows)
+
+
+def test_sequential_and_random_suffixes_are_imported_in_turns_beside_a_copy(printed: dict[str, str]) -> None:
+    rows = re.findall(r"^\| (sequential|random) \| ([\d,]+) \| ([\d,]+) \|", printed["bulk"], re.MULTILINE)
+    assert [row[0] for row in rows] == ["sequential", "random"]
+    assert all(float(figure.replace(",", "")) > 0 for row in rows for figure in row[1:])
 
 
 def test_rows_of_a_workbook_are_sent_both_ways_and_beside_them_a_copy() -> None:
