@@ -60,12 +60,18 @@ class HttpDoor:
             self._socket = None
 
     def _connected(self) -> socket.socket:
+        # Not create_connection: it looks the address up, for which gevent asks a thread each time.
+        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            self._socket = socket.create_connection(self._address, PATIENCE, source_address=(self._source, 0))
+            connection.settimeout(PATIENCE)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.bind((self._source, 0))
+            connection.connect(self._address)
         except OSError as error:
+            connection.close()
             raise Silent(f"no connection: {error}") from None
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self._socket
+        self._socket = connection
+        return connection
 
     def _exchange(self, connection: socket.socket, request: bytes) -> tuple[int, bytes]:
         try:
