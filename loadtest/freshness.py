@@ -81,12 +81,19 @@ async def watchers(port: int, processes: Sequence[int]) -> AsyncIterator[list[Wa
 async def shown(
     seen_by: Sequence[Watcher], path: str, right: Right, change: Callable[[], Awaitable[object]]
 ) -> list[float]:
-    """Milliseconds from the acknowledgement of a change to the right answer of each; 0 when that came before it."""
+    """Milliseconds from the acknowledgement of a change to the right answer of each; 0 when that came before it.
+
+    Exits when an answer from before comes again.
+    """
     asking = [asyncio.create_task(watcher.until(path, right)) for watcher in seen_by]
     await asyncio.sleep(0.01)
     await change()
     acknowledged = time.perf_counter()
-    return [max(0.0, (at - acknowledged) * 1000) for at in await asyncio.gather(*asking)]
+    found = [max(0.0, (at - acknowledged) * 1000) for at in await asyncio.gather(*asking)]
+    for watcher in seen_by:
+        if not right(answer := await watcher.ask(path)):
+            raise SystemExit(f"{path}: {answer} after the new answer")
+    return found
 
 
 def spread(found: Sequence[float]) -> tuple[float, float, float]:
