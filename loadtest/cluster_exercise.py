@@ -100,7 +100,7 @@ async def _round(place: ClusterStage, fault: str, numbers: itertools.count[int],
         await place.cluster.synchronous_standby(120)
         done.whole = loop.time() - began
         await asyncio.sleep(_QUIET_SECONDS)
-    done.gap = done.written.gap(began)
+        done.gap = done.written.gap(began, loop.time())
     standing.acknowledged.update(done.written.acknowledged)
     return done
 

@@ -31,10 +31,10 @@ class Written:
     again: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def gap(self, since: float) -> float:
-        """The longest time from ``since`` on without an acknowledgement, in seconds."""
-        times = sorted(at for at in self.acknowledged.values() if at >= since)
-        return max((later - earlier for earlier, later in itertools.pairwise([since, *times])), default=0.0)
+    def gap(self, since: float, until: float) -> float:
+        """The longest time from ``since`` to ``until`` without an acknowledgement, in seconds."""
+        times = sorted(at for at in self.acknowledged.values() if since <= at <= until)
+        return max(later - earlier for earlier, later in itertools.pairwise([since, *times, until]))
 
 
 @dataclass(slots=True)

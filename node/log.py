@@ -47,6 +47,8 @@ def configure(level: str = "info") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(least, logging.WARNING), force=True)
+    # While a database is away every pool would add a traceback a second to what its users say in one line.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def _encode(value: Any, **_: Any) -> str:
