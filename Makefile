@@ -8,7 +8,7 @@ ARGS ?=
 LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-bulk bench-import bench-register bench-search bench-pages bench-handle bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-bulk bench-import bench-register bench-search bench-pages bench-handle bench-headroom bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -77,11 +77,14 @@ bench-search: .venv/test ## searches among 2,000,000 identifiers: first page, te
 bench-pages: .venv/test ## pages of the console in front of 2,000,000 identifiers; ARGS='--rows N'
 	@$(BIN)/python -m loadtest.bench_pages $(ARGS)
 
-bench-handle: .venv/test ## the native protocol beside a C program that only echoes; ARGS='--parts cost proofs idle'
+bench-handle: .venv/test ## the native protocol beside a C program that only echoes; ARGS='--parts ways cost proofs idle'
 	@$(BIN)/python -m loadtest.bench_handle $(ARGS)
 
 bench-cache: .venv/test ## the cache: hits beside an exact LRU, cost, memory, longest pause at a million entries; ARGS='--rounds N'
 	@$(BIN)/python -m loadtest.bench_cache $(ARGS)
+
+bench-headroom: .venv/test ## the highest constant rate held in front of 2,000,000 identifiers; ARGS='--rows N --seconds S'
+	@$(BIN)/python -m loadtest.bench_headroom $(ARGS)
 
 bench-counting: .venv/test ## what counting a resolution costs, by itself and as a part of answering; ARGS='--parts cost path'
 	@$(BIN)/python -m loadtest.bench_counting $(ARGS)

@@ -23,7 +23,7 @@ import uvloop
 
 from loadtest.rows import Row, as_csv, as_json, as_markdown, from_json
 
-PARTS = ("handle", "cache", "invalidation", "replica", "bulk")
+PARTS = ("handle", "cache", "invalidation", "replica", "bulk", "storage", "online", "headroom")
 """Each is ``loadtest.bench_PART`` and offers ``short``."""
 _PART_SECONDS = 300.0
 

@@ -23,8 +23,9 @@ from uuid import uuid4
 
 import uvloop
 
-from loadtest.bench_handle import HOT, register, spent, suffix_of
+from loadtest.bench_handle import HOT, register, suffix_of
 from loadtest.bench_node import Ground, ground
+from loadtest.cpu import spent
 from loadtest.handle_load import Load, by_tcp, by_udp, question
 from node import config
 from node.config import Settings

@@ -21,9 +21,10 @@ from typing import NamedTuple
 import asyncpg
 import uvloop
 
-from loadtest.bench_handle import register, spent, suffix_of
+from loadtest.bench_handle import register, suffix_of
 from loadtest.bench_invalidation import Change, acts, administrator
 from loadtest.bench_node import Ground, free_port, ground
+from loadtest.cpu import spent
 from loadtest.freshness import Watcher, shown, spread, watchers
 from loadtest.rows import Row, as_markdown
 from loadtest.standby import standby_of

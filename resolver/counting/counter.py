@@ -115,6 +115,14 @@ class ResolutionCounter:
                 self._soon = asyncio.get_running_loop().call_soon
             self._soon(self._settle)
 
+    def count_left(self, events: Sequence[Booked]) -> None:
+        """As ``count``, of resolutions whose answers have left already: booked at once.
+
+        The event loop's turn that ``count`` waits for costs 2 µs and a system call, as much as all the rest.
+        """
+        self._pending.extend(events)
+        self.settle()
+
     def note_tenant(self, source: str, enterprise_id: UUID) -> None:
         """An account of an enterprise acted from an address: event files say so, at most once an hour for each."""
         self._tenants.add((source, tenant_of(enterprise_id)))

@@ -56,13 +56,12 @@ class Front:
             marks |= reply.marks
             self.counter.count(reply.key, Interface.RECURSIVE, reply.outcome, source, micros, marks=marks)
 
-    def count_ready(self, answers: Sequence[ReadyAnswer], source: str, began: int) -> None:
-        """What leaves for one client at once."""
-        self.requests += len(answers)
-        micros = (perf_counter_ns() - began) // 1000
-        count, interface = self.counter.count, self.interface
-        for answer in answers:
-            count(answer.key, interface, answer.outcome, source, micros)
+    def count_ready(self, answers: Sequence[tuple[ReadyAnswer, str]], began: int) -> None:
+        """Ready answers that have left, each with its source; ``began`` is when their requests were there."""
+        micros, interface = (perf_counter_ns() - began) // 1000, self.interface
+        self.counter.count_left(
+            [(answer.key, interface, answer.outcome, source, micros, 0, 0) for answer, source in answers]
+        )
 
     def tell_metrics(self) -> None:
         """Add what was answered since the last time."""

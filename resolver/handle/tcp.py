@@ -148,52 +148,54 @@ class Connection(asyncio.Protocol):
     def _take(self) -> None:
         """Answer what has come, as far as the bounds allow."""
         out: list[bytes] = []
+        answered: list[tuple[ReadyAnswer, str]] = []
+        began = perf_counter_ns()
         try:
-            more = self._answer_ready(out)
+            more = self._answer_ready(out, answered)
         except WireFault as fault:
             out.append(refusal(self._frames.head(), fault))
             self._end_behind(b"".join(out))
+            more = True
+        else:
+            if out:
+                self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+        if answered:
+            self._house.front.requests += len(answered)
+            self._house.front.count_ready(answered, began)
+        if self._ended:
             return
-        if out:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
         if more:
             self._pause()
-        elif not self._ended:
+        else:
             self._keep_unfinished()
 
-    def _answer_ready(self, out: list[bytes]) -> bool:
+    def _answer_ready(self, out: list[bytes], answered: list[tuple[ReadyAnswer, str]]) -> bool:
         """Take requests, answer those whose answers are ready into ``out``, begin the others.
 
         Returns whether some may have been left. Raises WireFault when what comes next is no message.
         """
-        house, find, size = self._house, self._house.front.ready.find, 0
-        began = perf_counter_ns()
-        answered: list[ReadyAnswer] = []
-        try:
-            while not self._ended:
-                free = house.pipelined - self._under_way
-                if free <= 0 or self._writable is not None:
-                    return True
-                if size > _AT_ONCE:
-                    house.loop.call_soon(self._go_on)
-                    return True
-                requests = self._frames.take(min(free, _STRETCH))
-                if not requests:
-                    return False
-                self._heard()
-                for request in requests:
-                    question = question_of(request)
-                    answer = find(question)
-                    if answer is None:
-                        self._begin(request, question)
-                    else:
-                        out.append(answer.message(request))
-                        size += answer.size
-                        answered.append(answer)
-            return False
-        finally:
-            if answered:
-                house.front.count_ready(answered, self._conversation.source, began)
+        house, find, size, source = self._house, self._house.front.ready.find, 0, self._conversation.source
+        while not self._ended:
+            free = house.pipelined - self._under_way
+            if free <= 0 or self._writable is not None:
+                return True
+            if size > _AT_ONCE:
+                house.loop.call_soon(self._go_on)
+                return True
+            requests = self._frames.take(min(free, _STRETCH))
+            if not requests:
+                return False
+            self._heard()
+            for request in requests:
+                question = question_of(request)
+                answer = find(question)
+                if answer is None:
+                    self._begin(request, question)
+                else:
+                    out.append(answer.message(request))
+                    size += answer.size
+                    answered.append((answer, source))
+        return False
 
     def _heard(self) -> None:
         self._spoken = True

@@ -29,7 +29,7 @@ from resolver.handle.envelope import (
 from resolver.handle.fragments import datagrams
 from resolver.handle.front import Front, short_reply
 from resolver.handle.rate_limit import Leave, RateLimit
-from resolver.handle.ready import question_of
+from resolver.handle.ready import ReadyAnswer, question_of
 from resolver.handle.reassembly import Peer, Reassembly
 from resolver.handle.repeats import Repeats
 
@@ -86,17 +86,18 @@ class UdpServer:
 
     def _read(self, bound: socket.socket) -> None:
         """Take what has come, up to a batch; the loop calls again while there is more."""
-        now = self._loop.time()
-        receive, find, ratio = bound.recvfrom, self._front.ready.find, self._rate_limit.ratio
+        now, began = self._loop.time(), perf_counter_ns()
+        front, is_repeat = self._front, self._repeats.is_repeat
+        receive, send, find, ratio = bound.recvfrom, bound.sendto, front.ready.find, self._rate_limit.ratio
+        answered: list[tuple[ReadyAnswer, str]] = []
         for _ in range(_BATCH):
-            began = perf_counter_ns()
             try:
                 request, peer = receive(_LARGEST)
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 log.info("handle_datagram_not_received", cause=error.strerror)
-                return
+                break
             question = question_of(request)
             answer = find(question)
             if answer is None:
@@ -104,12 +105,17 @@ class UdpServer:
                 continue
             source = source_of(peer)
             if answer.size <= DATAGRAM and answer.size <= len(request) * ratio:
-                _send(bound, (answer.message(request),), peer)
+                try:
+                    send(answer.message(request), peer)
+                except OSError:
+                    _NOT_SENT.inc()
             elif not self._leave(bound, peer, request, len(request), answer.datagrams(request), now):
                 continue
-            if not self._repeats.is_repeat(source, request[8:12], question, now):
-                self._front.count(answer, source, began)
-            self._front.requests += 1
+            front.requests += 1
+            if not is_repeat(source, request[8:12], question, now):
+                answered.append((answer, source))
+        if answered:
+            front.count_ready(answered, began)
 
     def _hear(self, bound: socket.socket, datagram: bytes, peer: Peer, now: float) -> None:
         """Work on a datagram whose answer is not ready, if it is a request or completes one."""

@@ -16,6 +16,7 @@ from loadtest import (
     bench_bulk,
     bench_counting,
     bench_handle,
+    bench_headroom,
     bench_invalidation,
     bench_link,
     bench_node,
@@ -24,6 +25,8 @@ from loadtest import (
     bench_snms,
 )
 from loadtest.rows import Row, as_markdown
+from loadtest.stock import Stock
+from loadtest.stocking import Stocked, load
 
 pytestmark = pytest.mark.system
 
@@ -35,17 +38,21 @@ async def _shown(bench: Awaitable[list[Row]]) -> None:
 async def _on_one_node() -> dict[str, str]:
     printed = {}
     async with bench_node.ground() as place:
+        stock = Stocked(place, Stock([place.prefix], 300), {place.prefix: place.token})
+        await load(place.scene.server.url(), stock.stock)
         with pytest.MonkeyPatch.context() as patched:
             for name, module, ran in (
                 ("snms", bench_snms, lambda: bench_snms.bench(2)),
                 ("bulk", bench_bulk, lambda: bench_bulk.bench(300, 1)),
                 ("register", bench_register, lambda: bench_register.bench(300, [1, 12])),
-                ("handle", bench_handle, lambda: bench_handle.bench(["cost", "idle"], 600, 1, 20)),
+                ("handle", bench_handle, lambda: bench_handle.bench(["ways", "cost", "idle"], 600, 1, 20)),
+                ("headroom", bench_headroom, lambda: bench_headroom.bench(300, 200, 1.3, 1, 1)),
                 ("link", bench_link, lambda: bench_link.bench(1, 200, 400, 2_000)),
                 ("invalidation", bench_invalidation, lambda: _shown(bench_invalidation.bench(2))),
                 ("replica", bench_replica, lambda: _shown(bench_replica.bench(1, 1, 20))),
             ):
-                patched.setattr(module, "ground", lambda: contextlib.nullcontext(place))
+                opened, given = ("stocked", stock) if name == "headroom" else ("ground", place)
+                patched.setattr(module, opened, lambda *_, given=given: contextlib.nullcontext(given))
                 with contextlib.redirect_stdout(io.StringIO()) as out:
                     await ran()
                 printed[name] = out.getvalue()
@@ -81,10 +88,13 @@ def test_rows_of_a_workbook_are_sent_both_ways_and_beside_them_a_copy() -> None:
 
 def test_every_way_to_ask_by_the_native_protocol_is_measured(printed: dict[str, str]) -> None:
     told = printed["handle"]
-    ways = re.findall(r"^(udp|tcp) (remembered|looked up), (1|16) under way +([\d.]+)", told, re.MULTILINE)
-    assert len({way[:3] for way in ways}) == 8
+    ways = re.findall(r"^(udp|tcp) (remembered|looked up), (1|16|64) under way +([\d.]+)", told, re.MULTILINE)
+    assert len({way[:3] for way in ways}) == 9
     assert all(float(way[3]) > 0 for way in ways)
     assert "20 idle connections" in told
+    assert re.findall(r"^\| (datagram|reader|many)[^|]*\|(?: [\d.]+ \([\d.]+\) \|){3}$", told, re.MULTILINE) == [
+        "datagram", "reader", "reader", "many",
+    ]  # fmt: skip
 
 
 def test_a_healthy_and_an_absent_national_node_are_compared_and_the_backlog_drains(printed: dict[str, str]) -> None:
@@ -104,6 +114,12 @@ def test_calls_of_two_thousand_through_snms_are_measured_and_every_bad_row_is_to
     assert re.search(r"^SNMS batchCreate +[\d,]+ identifiers/s", told, re.MULTILINE)
     assert re.search(r"^ratio SNMS to /v1 bulk: [\d.]+$", told, re.MULTILINE)
     assert "9,979 identifiers stand, 7 bad rows of every SNMS call were told one by one" in told
+
+
+def test_a_constant_rate_is_asked_and_every_answer_judged(printed: dict[str, str]) -> None:
+    told = re.search(r"^\| 200 \| [\d.]+ \| [\d.]+ \| [\d.]+ \| (\d+) \|", printed["headroom"], re.MULTILINE)
+    assert told is not None, printed["headroom"]
+    assert told[1] == "0", printed["headroom"]
 
 
 async def test_what_counting_costs_is_measured_with_event_files_and_without(
