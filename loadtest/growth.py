@@ -133,7 +133,7 @@ FROM pg_class c
 LEFT JOIN pg_index i ON i.indexrelid = c.oid
 LEFT JOIN pg_class t ON t.oid = i.indrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i')
-      AND pg_relation_size(c.oid) >= 8 * $1::bigint
+      AND pg_table_size(c.oid) >= 8 * $1::bigint
 ORDER BY name
 """
 

@@ -39,7 +39,7 @@ async def test_growth_tells_what_rows_of_either_order_take() -> None:
     grown = await growth.grow("random", 1_000, lambda _: None)
     assert list(grown.windows) == [200, 400, 1_000]
     assert all(window.rate > 0 and window.wal > 0 for window in grown.windows.values())
-    assert {"identifier", "identifier.identifier_unique", "identifier_history"} <= grown.sizes.keys()
+    assert {"identifier", "identifier.identifier_unique", "identifier_history", "event"} <= grown.sizes.keys()
     assert grown.settings["fsync"] == "on"
 
 
