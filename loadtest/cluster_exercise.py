@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import signal
 import sys
 import tempfile
 import time
@@ -60,8 +61,12 @@ class Round:
 async def exercise(faults: Sequence[str], *, haproxy: bool = False) -> bool:
     """Run the rounds, print their table, and say whether all was as it has to be.
 
-    The nodes find the primary by an address that names both servers, or through HAProxy.
+    The nodes find the primary by an address that names both servers, or through HAProxy. Whoever is told to end by
+    SIGTERM takes everything along that was started, as by Ctrl-C.
     """
+    me = asyncio.current_task()
+    assert me is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
     with tempfile.TemporaryDirectory(prefix="biaoshi-cluster-") as name:
         folder = Path(name)
         folder.chmod(0o755)
