@@ -33,13 +33,15 @@ def queue_of(ask: Ask) -> tuple[str, int]:
 
 @dataclass(slots=True)
 class RunningDay:
-    """``asks`` by user, each in the order of time; ``written`` is what has been registered or changed so far."""
+    """``asks`` by user, each in the order of time; ``written`` is what has been registered or changed so far,
+    ``lost`` what should have been and was not."""
 
     number: int
     begins: float
     ledger: DayLedger
     asks: dict[tuple[str, int], deque[Ask]]
     written: set[tuple[int, int, What]] = field(default_factory=set)
+    lost: set[tuple[int, int, What]] = field(default_factory=set)
     busy: int = 0
 
 
@@ -74,15 +76,19 @@ class Desk:
         self._opened[number].wait()
         return self.day
 
-    def wait_for(self, day: RunningDay, ask: Ask) -> None:
-        """Until it is time, and until what is to be read back has been written."""
+    def wait_for(self, day: RunningDay, ask: Ask) -> bool:
+        """Until it is time, and until what is to be read back has been written; whether it was."""
         due = day.begins + ask.at
         self._sleep_until(due)
         day.ledger.late.append(max(0.0, (self.clock.time() - due) / self.clock.rate * 1000))
         while ask.what in (What.FRESH, What.CHANGED) and ask.kind is Kind.APP:
-            if (ask.enterprise, ask.number, ask.what) in day.written or self.clock.time() > day.begins + LAST:
-                return
+            written = ask.enterprise, ask.number, ask.what
+            if written in day.written:
+                return True
+            if written in day.lost or self.clock.time() > day.begins + LAST + _LATE:
+                return False
             gevent.sleep(0.02)
+        return True
 
     def asked(self, day: RunningDay, ask: Ask) -> Asked:
         """The identifier, with the values that it must have."""
@@ -110,7 +116,7 @@ class Desk:
         last = day.begins + LAST
         self._sleep_until(last)
         self._until(lambda: not any(day.asks.values()), last + _LATE)
-        day.ledger.unsent = sum(map(len, day.asks.values()))
+        day.ledger.unsent += sum(map(len, day.asks.values()))
         day.asks.clear()
         self._until(lambda: not day.busy, last + 2 * _LATE)
         day.ledger.unsent += day.busy

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import random
+import select
 import socket
 import time
 
@@ -44,15 +45,10 @@ class HttpDoor:
         self._socket: socket.socket | None = None
 
     def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body; a kept connection that the node closed meanwhile is made again. Raises Silent."""
-        if self._socket is not None:
-            try:
-                return self._exchange(self._socket, request)
-            except Silent:
-                self.close()
-                if not request.startswith(b"GET "):
-                    raise
-        return self._exchange(self._connected(), request)
+        """Status and body; a kept connection that the node closed when it was idle is made again. Raises Silent."""
+        if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
+            self.close()
+        return self._exchange(self._socket or self._connected(), request)
 
     def close(self) -> None:
         if self._socket is not None:
@@ -76,18 +72,22 @@ class HttpDoor:
     def _exchange(self, connection: socket.socket, request: bytes) -> tuple[int, bytes]:
         try:
             connection.sendall(request)
-            answer = b""
-            while (end := answer.find(b"\r\n\r\n")) < 0:
-                answer += self._more(connection)
-            head = answer[:end].lower()
-            at = head.find(_LENGTH)
-            if at < 0:
-                raise Silent("an answer without a length")
-            wanted = end + 4 + int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
-            while len(answer) < wanted:
-                answer += self._more(connection)
-        except OSError as error:
+            return self._answer(connection)
+        except (OSError, Silent) as error:
+            self.close()
             raise Silent(f"broke off: {error}") from None
+
+    def _answer(self, connection: socket.socket) -> tuple[int, bytes]:
+        answer = b""
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._more(connection)
+        head = answer[:end].lower()
+        at = head.find(_LENGTH)
+        if at < 0:
+            raise Silent("an answer without a length")
+        wanted = end + 4 + int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
+        while len(answer) < wanted:
+            answer += self._more(connection)
         if b"\r\nconnection: close" in head:
             self.close()
         return int(answer[9:12]), answer[end + 4 : wanted]

@@ -73,8 +73,10 @@ class _Asker(User):
         ask = waiting.popleft()
         day.busy += 1
         try:
-            _DESK.wait_for(day, ask)
-            self.take(day, ask)
+            if _DESK.wait_for(day, ask):
+                self.take(day, ask)
+            else:
+                day.ledger.unsent += 1
         finally:
             day.busy -= 1
 
@@ -204,5 +206,5 @@ class Writer(_Asker):
                 _DESK.versions[place] = stands
             return len(body)
 
-        if self.sent(day, ask, asked, exchange):
-            day.written.add((ask.enterprise, ask.number, ask.what))
+        right = self.sent(day, ask, asked, exchange)
+        (day.written if right else day.lost).add((ask.enterprise, ask.number, ask.what))
