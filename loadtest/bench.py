@@ -23,7 +23,18 @@ import uvloop
 
 from loadtest.rows import Row, as_csv, as_json, as_markdown, from_json
 
-PARTS = ("handle", "cache", "invalidation", "replica", "bulk", "storage", "online", "headroom")
+PARTS = (
+    "handle",
+    "cache",
+    "invalidation",
+    "replica",
+    "bulk",
+    "register",
+    "storage",
+    "online",
+    "headroom",
+    "counting",
+)
 """Each is ``loadtest.bench_PART`` and offers ``short``."""
 _PART_SECONDS = 300.0
 

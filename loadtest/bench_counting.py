@@ -27,6 +27,7 @@ from loadtest.bench_handle import HOT, register, suffix_of
 from loadtest.bench_node import Ground, ground
 from loadtest.cpu import spent
 from loadtest.handle_load import Load, by_tcp, by_udp, question
+from loadtest.rows import Row
 from node import config
 from node.config import Settings
 from node.journal import Interface
@@ -65,15 +66,37 @@ async def bench(parts: list[str], events: int, questions: int, rounds: int) -> N
 
 
 async def _cost(events: int, rounds: int) -> None:
+    costs = await _costs(events, rounds)
+    print(f"{'CPU µs a resolution':<28}" + "".join(f"{f'{at_once} at once':>12}" for at_once in _AT_ONCE))
+    for name in ("totals alone", "totals and event file"):
+        print(f"{name:<28}" + "".join(f"{costs[name, at_once]:>12.2f}" for at_once in _AT_ONCE), flush=True)
+
+
+async def _costs(events: int, rounds: int) -> dict[tuple[str, int], float]:
+    """By what is counted and how many leave at once, what the loop around it costs taken off."""
     costs: dict[tuple[str, int], list[float]] = defaultdict(list)
     for _, at_once in itertools.product(range(rounds), _AT_ONCE):
         with _counters() as counters:
             for name, count in counters.items():
                 costs[name, at_once].append(await _micros(count, events, at_once))
-    print(f"{'CPU µs a resolution':<28}" + "".join(f"{f'{at_once} at once':>12}" for at_once in _AT_ONCE))
-    for name in ("totals alone", "totals and event file"):
-        net = (median(costs[name, at_once]) - median(costs["the loop", at_once]) for at_once in _AT_ONCE)
-        print(f"{name:<28}" + "".join(f"{each:>12.2f}" for each in net), flush=True)
+    return {
+        (name, at_once): median(each) - median(costs["the loop", at_once]) for (name, at_once), each in costs.items()
+    }
+
+
+async def short() -> list[Row]:
+    """For ``make bench``: counting by itself."""
+    costs, counted = await _costs(30_000, 5), "totals and event file"
+    return [
+        Row(
+            f"counting, {at_once} at once",
+            costs[counted, at_once],
+            "CPU µs",
+            "totals alone",
+            costs["totals alone", at_once],
+        )
+        for at_once in _AT_ONCE
+    ]
 
 
 @contextlib.contextmanager
