@@ -221,3 +221,14 @@ def test_the_check_of_the_settings_looks_into_the_profiles_they_name(tmp_path: P
     checked = CliRunner().invoke(app, ["check-config"], env={"BIAOSHI_ACCEPTANCE_PROFILE": "nowhere"})
     assert checked.exit_code == 1
     assert "nowhere" in checked.stderr
+
+
+def test_a_machine_either_resolves_only_or_does_not(write: Write) -> None:
+    database = '[database]\nurl = "postgresql://h/d"\n'
+    assert not load(write('[node]\nroles = ["steward"]\n')).node.resolves_only
+    assert load(write('[node]\nroles = ["resolver", "resolver"]\n' + database)).node.roles == ("resolver",)
+    alone = "node: roles are worker, steward or both; or resolver alone"
+    assert faults(write('[node]\nroles = ["resolver", "worker"]\n' + database)) == [alone]
+    assert faults(write("[node]\nroles = []\n")) == [alone]
+    (needed,) = faults(write('[node]\nroles = ["resolver"]\n'))
+    assert "database.url" in needed

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from node.database import DatabaseAway
-from node.founding import found
+from node.founding import KnownNode, NodeNotFounded, found, known_node
 
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
@@ -72,3 +72,14 @@ async def test_there_is_one_node_in_a_database(database_url: str) -> None:
 async def test_a_database_that_is_away_is_called_that(tmp_path: Path) -> None:
     with pytest.raises(DatabaseAway):
         await found(f"postgresql:///nothing?host={tmp_path}", laboratory=False, at=AT)
+
+
+async def test_who_founds_nothing_knows_the_node_by_the_first_database_that_answers(database_url: str) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    with pytest.raises(NodeNotFounded):
+        await known_node((nowhere, database_url))
+    await found(database_url, laboratory=True, at=AT)
+    (node_id,) = await node_ids(database_url)
+    assert await known_node((nowhere, database_url)) == KnownNode(node_id, laboratory=True)  # type: ignore[arg-type]
+    with pytest.raises(DatabaseAway):
+        await known_node((nowhere,))

@@ -10,7 +10,7 @@ import pytest
 
 from admin.statistics.closing import newest_closings
 from admin.statistics.digesting import digest_and_keep, digests_kept, holders_on
-from admin.statistics.keeping import FigureKeeper, keep_figures
+from admin.statistics.keeping import Digester, FigureKeeper, keep_digests, keep_figures
 from admin.statistics.rules import definition_of
 from node.china_time import day_of, midnight
 from node.config import FlagSettings
@@ -49,6 +49,25 @@ async def test_the_running_day_is_digested_also_before_it_is_over(ledger: Ledger
         async with ledger.pool.acquire() as connection:
             digests = await digests_kept(connection, ledger.folder.recorder_id, DAY)
     assert {prefix: digest.valid for prefix, digest in digests.items()} == {"": 100, PREFIX: 100}
+
+
+async def test_a_machine_that_only_resolves_digests_today_and_yesterday_and_nothing_else(ledger: Ledger) -> None:
+    await ledger.steward(at(DAY, 0))  # the node's own, elsewhere: the rule is recorded
+    await ledger.resolve(honest(100))
+    stop = asyncio.Event()
+    asked: list[datetime] = []
+
+    def now() -> datetime:
+        asked.append(at(NEXT, 0, 1))
+        if len(asked) == 2:
+            stop.set()
+        return asked[-1]
+
+    await keep_digests(Digester(ledger.pool, ledger.folder), now, stop, seconds=0.01)
+    async with ledger.pool.acquire() as connection:
+        digests = await digests_kept(connection, ledger.folder.recorder_id, DAY)
+        assert await connection.fetchval("SELECT count(*) FROM day_closing") == 0
+    assert digests[PREFIX].valid == 100
 
 
 async def test_a_digest_that_says_nothing_new_is_not_written_again(ledger: Ledger) -> None:
