@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import NamedTuple
 
 from node.notices import Notice
@@ -88,17 +88,18 @@ class Replica:
     async def look_up(self, keys: Sequence[Key], look_up: LookUp) -> list[Loaded | None]:
         """What holds of each key, in order; ``None`` for what nobody can say now. Raises ``ResolverAway``."""
         held: dict[Key, Loaded] = {}
+        # As of now: who asked before something changed may be told what was there before.
+        lacking = {key for key in keys if self._unapplied.lacks(key)}
         if self._heard and (late := [key for key in keys if self._unapplied.may_lack(key)]):
             metrics.LOOKUPS_AT_PRIMARY.inc(len(late))
             with contextlib.suppress(ResolverAway):
                 held = await _by_key(look_up, self._primary, late)
         rest = [key for key in keys if key not in held]
         if rest:
-            held |= await self._at_replica(rest, look_up)
+            held |= await self._at_replica(rest, lacking, look_up)
         return [held.get(key) for key in keys]
 
-    async def _at_replica(self, keys: Sequence[Key], look_up: LookUp) -> dict[Key, Loaded]:
-        lacking = {key for key in keys if self._unapplied.lacks(key)}
+    async def _at_replica(self, keys: Sequence[Key], lacking: Set[Key], look_up: LookUp) -> dict[Key, Loaded]:
         connected = self._reader.connected
         try:
             held = await _by_key(look_up, self._reader, keys)
