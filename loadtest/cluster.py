@@ -13,61 +13,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import aiohttp
 
 from loadtest.bench_node import free_port
+from loadtest.debian_programs import Program, Programs, find_programs, give, own
 from node.embedded_processes import processes_of
 
 HOST = "127.0.0.1"
 DATABASE, LOGIN = "node", "node_login"
 _DOCKER = Path(__file__).parents[1] / "docker"
-_PACKAGES = {"etcd": "etcd-server", "patroni": "patroni", "haproxy": "haproxy"}
-_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
-_POSTGRES = Path("/usr/lib/postgresql")
 _START_SECONDS = 60.0
-_STOP_SECONDS = 15.0
 _LOOK_SECONDS = 0.2
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _PATIENCE = aiohttp.ClientTimeout(total=1)
-
-
-class ProgramMissing(SystemExit):
-    """One sentence with the Debian packages that are not installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """Where Debian has them; ``user`` runs them, for PostgreSQL refuses root."""
-
-    etcd: str
-    patroni: str
-    haproxy: str
-    postgres: Path
-    user: str | None
-
-
-def find_programs(*, haproxy: bool = False) -> Programs:
-    """Raises ``ProgramMissing``."""
-    wanted = dict(_PACKAGES) if haproxy else {name: _PACKAGES[name] for name in ("etcd", "patroni")}
-    found = {name: shutil.which(name, path=_PATH) for name in wanted}
-    postgres = sorted(_POSTGRES.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    missing = [_PACKAGES[name] for name, path in found.items() if path is None]
-    if not postgres:
-        missing.append("postgresql-15")
-    if missing:
-        raise ProgramMissing(f"the cluster exercise needs Debian's programs: apt install {' '.join(missing)}")
-    user = "postgres" if os.geteuid() == 0 else None
-    return Programs(str(found["etcd"]), str(found["patroni"]), str(found.get("haproxy")), postgres[-1].parent, user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,49 +58,6 @@ def patroni_environment(
     }  # fmt: skip
 
 
-class Program:
-    """A process in a session of its own, with its words in a file."""
-
-    def __init__(
-        self, command: Sequence[str], log: Path, user: str | None, environment: Mapping[str, str] = _NOTHING
-    ) -> None:
-        self._command = command
-        self._environment = environment
-        self._log = log
-        self._user = user
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        """Start it, and again after it ended."""
-        options: dict[str, Any] = {}
-        if self._user is not None:
-            options = {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []}
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._log.parent,
-                env={"PATH": _PATH, "HOME": str(self._log.parent), "LC_ALL": "C.UTF-8", **self._environment},
-                start_new_session=True, **options,
-            )  # fmt: skip
-
-    def send(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.returncode is None:
-            os.killpg(self._process.pid, number)
-
-    async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Tell it to end, and kill it if it does not."""
-        if self._process is None:
-            return
-        self.send(number)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
-        self.send(signal.SIGKILL)
-        await self._process.wait()
-
-    def last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-15:])
-
-
 class Member:
     """One Patroni with its PostgreSQL; killed, frozen and thawed as a whole machine is."""
 
@@ -146,7 +67,7 @@ class Member:
         self._data = folder / "data"
         settings = folder / "patroni.yml"
         shutil.copyfile(_DOCKER / "patroni.yml", settings)
-        _give(settings, programs.user)
+        give(settings, programs.user)
         environment = patroni_environment(name, folder, programs, (self.port, self.rest), etcd, passwords)
         self.patroni = Program([programs.patroni, str(settings)], folder / "patroni.log", programs.user, environment)
 
@@ -256,10 +177,10 @@ async def cluster(folder: Path, *, haproxy: bool = False) -> AsyncIterator[Clust
             await program.start()
 
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        place = _own(folder / "etcd", programs.user)
+        place = own(folder / "etcd", programs.user)
         await start(Program(_etcd_command(programs.etcd, client, peer), place / "log", programs.user))
         members = [
-            Member(name, _own(folder / name, programs.user), programs, client, passwords) for name in ("one", "two")
+            Member(name, own(folder / name, programs.user), programs, client, passwords) for name in ("one", "two")
         ]
         for member in members:
             stack.push_async_callback(member.end)
@@ -267,7 +188,7 @@ async def cluster(folder: Path, *, haproxy: bool = False) -> AsyncIterator[Clust
         balanced = None
         if haproxy:
             balanced = free_port(), free_port()
-            await start(_balancer(programs, _own(folder / "haproxy", programs.user), members, balanced))
+            await start(_balancer(programs, own(folder / "haproxy", programs.user), members, balanced))
         found = Cluster(members, passwords, session, balanced)
         await found.leader()
         await found.synchronous_standby()
@@ -287,7 +208,7 @@ def _balancer(programs: Programs, folder: Path, members: Sequence[Member], ports
         }  # fmt: skip
     settings = folder / "haproxy.cfg"
     shutil.copyfile(_DOCKER / "haproxy.cfg", settings)
-    _give(settings, programs.user)
+    give(settings, programs.user)
     return Program([programs.haproxy, "-db", "-f", str(settings)], folder / "log", programs.user, environment)
 
 
@@ -298,14 +219,3 @@ def _etcd_command(program: str, client: int, peer: int) -> list[str]:
         f"--advertise-client-urls={listen}", f"--listen-peer-urls={told}", f"--initial-advertise-peer-urls={told}",
         f"--initial-cluster=exercise={told}", "--logger=zap", "--enable-v2",
     ]  # fmt: skip
-
-
-def _own(folder: Path, user: str | None) -> Path:
-    folder.mkdir(mode=0o700)
-    _give(folder, user)
-    return folder
-
-
-def _give(path: Path, user: str | None) -> None:
-    if user is not None:
-        shutil.chown(path, user, pwd.getpwnam(user).pw_gid)

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from loadtest import cluster
+from loadtest import debian_programs
 from loadtest.cluster_exercise import WRITES_BACK_SECONDS, Round
 from loadtest.cluster_load import Asker, Registrar, Resolved, Written, never_asked
 
@@ -137,7 +137,9 @@ def test_the_longest_time_without_an_acknowledgement_lies_between_the_fault_and_
 def test_programs_that_are_missing_are_named_by_debian_s_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATH", str(tmp_path))
-    monkeypatch.setattr(cluster, "_POSTGRES", tmp_path)
-    with pytest.raises(cluster.ProgramMissing, match=r"apt install etcd-server patroni haproxy postgresql-15$"):
-        cluster.find_programs(haproxy=True)
+    monkeypatch.setattr(debian_programs, "_PATH", str(tmp_path))
+    monkeypatch.setattr(debian_programs, "_POSTGRES", tmp_path)
+    with pytest.raises(
+        debian_programs.ProgramMissing, match=r"apt install etcd-server patroni haproxy postgresql-15$"
+    ):
+        debian_programs.find_programs(haproxy=True)
