@@ -8,7 +8,7 @@ ARGS ?=
 LONG := $(BIN)/python -m pytest --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-bulk bench-import bench-register bench-search bench-pages bench-handle bench-headroom bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
+.PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-bulk bench-import bench-register bench-search bench-pages bench-http bench-handle bench-headroom bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -76,6 +76,9 @@ bench-search: .venv/test ## searches among 2,000,000 identifiers: first page, te
 
 bench-pages: .venv/test ## pages of the console in front of 2,000,000 identifiers; ARGS='--rows N'
 	@$(BIN)/python -m loadtest.bench_pages $(ARGS)
+
+bench-http: .venv/test ## resolutions by HTTP beside nginx and aiohttp: remembered, looked up, unknown; ARGS='--requests N --rounds N'
+	@$(BIN)/python -m loadtest.bench_http $(ARGS)
 
 bench-handle: .venv/test ## the native protocol beside a C program that only echoes; ARGS='--parts ways cost proofs idle'
 	@$(BIN)/python -m loadtest.bench_handle $(ARGS)

@@ -24,6 +24,7 @@ import uvloop
 from loadtest.rows import Row, as_csv, as_json, as_markdown, from_json
 
 PARTS = (
+    "http",
     "handle",
     "cache",
     "invalidation",

@@ -55,7 +55,8 @@ class Recall:
 
     def expect(self, key: Key, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
         """As ``look_up``, for who needs no task: ``landed`` is called with what came, never with a stale entry."""
-        (self.cache.flight(key) or self._depart(key)).landing.add_done_callback(landed)
+        flight = self.cache.flight(key) or self._depart(key)
+        flight.landing.add_done_callback(landed)
 
     def _depart(self, key: Key) -> Flight:
         landing = self._lookup.ask(key)

@@ -43,6 +43,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "node/resolve_command.py": {"node", "resolver", "loadtest"},  # two verbs of node/cli.py
     "loadtest/bench_node.py": {"node", "loadtest"},
     "loadtest/bench_cache.py": {"node", "resolver", "loadtest"},
+    "loadtest/bench_http.py": {"node", "loadtest"},
     "loadtest/bench_counting.py": {"node", "resolver", "loadtest"},
     "loadtest/cluster.py": {"node", "loadtest"},
     "loadtest/cluster_exercise.py": {"node", "loadtest"},

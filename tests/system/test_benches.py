@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable
@@ -17,6 +18,7 @@ from loadtest import (
     bench_counting,
     bench_handle,
     bench_headroom,
+    bench_http,
     bench_invalidation,
     bench_link,
     bench_node,
@@ -29,6 +31,8 @@ from loadtest.stock import Stock
 from loadtest.stocking import Stocked, load
 
 pytestmark = pytest.mark.system
+
+COMPILER = shutil.which("cc")
 
 
 async def _shown(bench: Awaitable[list[Row]]) -> None:
@@ -46,6 +50,7 @@ async def _on_one_node() -> dict[str, str]:
                 ("bulk", bench_bulk, lambda: bench_bulk.bench(300, 1)),
                 ("register", bench_register, lambda: bench_register.bench(300, [1, 12])),
                 ("handle", bench_handle, lambda: bench_handle.bench(["ways", "cost", "idle"], 600, 1, 20)),
+                *([("http", bench_http, lambda: bench_http.bench(1_000, 1, 300))] if COMPILER else []),
                 ("headroom", bench_headroom, lambda: bench_headroom.bench(300, 200, 1.3, 1, 1)),
                 ("link", bench_link, lambda: bench_link.bench(1, 200, 400, 2_000)),
                 ("invalidation", bench_invalidation, lambda: _shown(bench_invalidation.bench(2))),
@@ -145,3 +150,11 @@ def test_a_standby_is_measured_beside_the_primary(printed: dict[str, str]) -> No
     assert (
         len(re.findall(r"^\| an answer (?:remembered|looked up), read from the standby +\| [\d.]+ ", told, re.M)) == 2
     )
+
+
+@pytest.mark.skipif(COMPILER is None, reason="the client of this bench is a program in C")
+def test_every_way_to_ask_by_http_is_measured_and_checked(printed: dict[str, str]) -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed["http"].splitlines()[2:]]
+    asked = {row[0]: float(row[1].replace(",", "")) for row in rows}
+    assert {"HTTP front, 5,000 remembered", "HTTP front, looked up", "HTTP front, unknown"} <= set(asked)
+    assert all(figure > 0 for figure in asked.values())

@@ -170,7 +170,10 @@ class Connection(asyncio.Protocol):
         loaded = self._front.resolver.known(asked.key)
         if loaded is not None:
             metrics.CACHE_HITS.inc()
-            return self._answer(waiting, loaded)
+            answer = self._answer(waiting, loaded)
+            if answer is not None:  # asked for again: what is asked for once only is not kept in bytes
+                self._front.ready.keep(target, answer)
+            return answer
         self._waiting = waiting
         self._front.resolver.expect(asked.key, self._landed)
         return None
@@ -178,10 +181,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, waiting: Waiting, loaded: Loaded) -> HttpAnswer | None:
         asked, front = waiting.asked, self._front
         if isinstance(loaded, Entry):
-            answer = answers.found(asked, loaded, front.clock())
-            if answer is not None:
-                front.ready.keep(waiting.target, answer)
-            return answer
+            return answers.found(asked, loaded, front.clock())
         if loaded is not Absence.UNKNOWN:
             return None
         prefix = asked.identifier.prefix
@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif answer is None:
             self._hand_over()
-        else:
+        elif self._data:
             self._take()
 
     def _hand_over(self) -> None:

@@ -105,7 +105,9 @@ def asked_in(target: bytes) -> Asked | None:
     if not _TARGET.fullmatch(target):
         return None
     try:
-        handle = spelling(target.decode())
+        handle = target.decode()
+        if "%" in handle:
+            handle = spelling(handle)
         name = parse_name(handle)
     except (Malformed, NotResponsible):
         return None
