@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -25,38 +25,29 @@ DAILY = (50_000, 30_000)
 """The criteria: resolutions a day."""
 _A_DAY = 86_400
 _UDP_SHARE = 0.1
-_HIGHEST = 60_000.0
 
 
 async def climb(
     place: Stocked, first_rate: float, factor: float, seconds: float, steps: int
-) -> list[tuple[Held, dict[str, Cost]]]:
+) -> AsyncIterator[tuple[Held, Mapping[str, Cost]]]:
     """Rates from the first on until one is not held twice; with what the node's processes spent at each."""
     await _at(place, first_rate, seconds, 0)  # caches and connections
-    found: list[tuple[Held, dict[str, Cost]]] = []
-    rate, failed, turn = first_rate, False, 1
-    while turn <= steps and rate <= _HIGHEST:
+    rate, failed = first_rate, False
+    for turn in range(1, steps + 1):
         async with costs_of(place.place.processes) as costs:
             held = await _at(place, rate, seconds, turn)
-        found.append((held, dict(costs)))
-        turn += 1
+        yield held, costs
         if is_held(held):
             rate, failed = rate * factor, False
         elif failed:
-            break
+            return
         else:
             failed = True
-    return found
 
 
 def is_held(held: Held) -> bool:
     """No error, and fast enough."""
     return not held.errors and held.p99 < GOAL_MS
-
-
-def best(found: Sequence[tuple[Held, object]]) -> Held | None:
-    """The highest rate that was held."""
-    return max((held for held, _ in found if is_held(held)), key=lambda held: held.rate, default=None)
 
 
 async def _at(place: Stocked, rate: float, seconds: float, turn: int) -> Held:
@@ -77,31 +68,33 @@ async def _at(place: Stocked, rate: float, seconds: float, turn: int) -> Held:
 
 async def bench(rows: int, first_rate: float, factor: float, seconds: float, steps: int) -> None:
     """Print a line a rate, and the highest that was held."""
+    top = 0.0
     async with stocked(rows) as place:
         print("| asked/s | p50 ms | p99 ms | writes p99 ms | errors | CPU µs: worker, PostgreSQL, client | held |")
         print("|---|---|---|---|---|---|---|")
-        found = await climb(place, first_rate, factor, seconds, steps)
-    for held, costs in found:
-        worker, postgresql = (costs[who].cpu_in_all * 1e6 / held.asked for who in ("worker", "postgresql"))
-        print(
-            f"| {held.rate:,.0f} | {held.p50:.1f} | {held.p99:.1f} | {held.p99_writes:.1f} | {held.errors} |"
-            f" {worker:.0f}, {postgresql:.0f}, {held.cpu_micros:.0f} | {'yes' if is_held(held) else 'no'} |"
-        )
-        for words in held.first_faults:
-            print(f"  {words}")
-    top = best(found)
-    if top is None:
+        async for held, costs in climb(place, first_rate, factor, seconds, steps):
+            worker, postgresql = (costs[who].cpu_in_all * 1e6 / held.asked for who in ("worker", "postgresql"))
+            print(
+                f"| {held.rate:,.0f} | {held.p50:.1f} | {held.p99:.1f} | {held.p99_writes:.1f} | {held.errors} |"
+                f" {worker:.0f}, {postgresql:.0f}, {held.cpu_micros:.0f} | {'yes' if is_held(held) else 'no'} |",
+                flush=True,
+            )
+            for words in held.first_faults:
+                print(f"  {words}")
+            if is_held(held):
+                top = held.rate
+    if not top:
         print("not even the first rate was held")
         return
-    multiples = ", ".join(f"{top.rate * _A_DAY / daily:,.0f} times {daily:,} a day" for daily in DAILY)
-    print(f"highest rate held: {top.rate:,.0f} a second, {multiples}")
+    multiples = ", ".join(f"{top * _A_DAY / daily:,.0f} times {daily:,} a day" for daily in DAILY)
+    print(f"highest rate held: {top:,.0f} a second, {multiples}")
 
 
 async def short() -> list[Row]:
     """For ``make bench``: a tenth of the stock, shorter steps."""
     async with stocked(200_000) as place:
-        top = best(await climb(place, 500.0, 1.5, 4.0, 12))
-    rate = top.rate if top else 0.0
+        held = [held.rate async for held, _ in climb(place, 500.0, 1.5, 4.0, 12) if is_held(held)]
+    rate = max(held, default=0.0)
     return [
         Row(f"headroom, p99 < {GOAL_MS:g} ms", rate, "resolutions/s", f"{daily:,} a day", daily / _A_DAY, "≥ 1,000x")
         for daily in DAILY
