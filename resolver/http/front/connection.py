@@ -118,6 +118,8 @@ class Connection(asyncio.Protocol):
 
     def _take(self) -> None:
         """Answer what has come, as far as answers are there and the client takes them."""
+        if self._inner is not None:
+            return
         if self._ended or self._waiting is not None or not self._writable:
             self._read_on()
             return
