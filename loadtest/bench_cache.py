@@ -42,6 +42,7 @@ _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _PREFIXES = 200
 _AT_ONCE = 32  # questions in a turn of the loop: a busy socket's worth
 _EVERY = 50  # turns between notices
+_KEYS = 500  # of a notice
 _SMALL = 1000
 
 
@@ -212,6 +213,7 @@ async def stood(entries: int, asked: int, room: int) -> Stood:
     """Our cache with ``room``, offered ``entries`` in an event loop, then asked and told of changes."""
     cache = _new_cache(_bound_of(room))
     random = Random(1)
+    notices = _notices(random, entries)
     with tempfile.TemporaryDirectory(prefix="biaoshi-bench-") as folder:
         file = Path(folder) / "hot.keys"
         hot = HotKeys(cast("Any", _Kept(cache)), file, most=20_000, writes=True, monotonic=lambda: 0.0)
@@ -225,7 +227,7 @@ async def stood(entries: int, asked: int, room: int) -> Stood:
                 for _ in range(_AT_ONCE):
                     _ask(cache, random.randrange(entries * 5 // 4))
                 if turn % _EVERY == 0:
-                    _change(cache, random, turn // _EVERY, entries)
+                    _change(cache, random, turn // _EVERY, notices)
                 await asyncio.sleep(0)
             await surveying
     assert len(cache) > room // 2, "the cache was not full"
@@ -279,14 +281,25 @@ def _ask(cache: Cache, number: int) -> None:
             cache.land(cache.depart(nobody, cast("Any", None)), Absence.UNKNOWN, 1.0)
 
 
-def _change(cache: Cache, random: Random, round_: int, entries: int) -> None:
-    """One of what a resolver may hear, the heaviest of its kind."""
-    prefix = f"88.101.{random.randrange(_PREFIXES)}"
-    what = round_ % 8
-    if what < 4:  # as many keys as a notice carries
-        cache.hear(
-            Notice(NoticeKind.IDENTIFIERS, prefix, tuple(key_of(random.randrange(entries))[1] for _ in range(500)))
+def _notices(random: Random, entries: int) -> list[Notice]:
+    """As many keys as a notice carries, made beforehand: a resolver reads them from one text."""
+    return [
+        Notice(
+            NoticeKind.IDENTIFIERS,
+            f"88.101.{prefix}",
+            tuple(f"PUMP-{random.randrange(entries // _PREFIXES) * _PREFIXES + prefix:09d}" for _ in range(_KEYS)),
         )
+        for prefix in range(_PREFIXES)
+    ]
+
+
+def _change(cache: Cache, random: Random, round_: int, notices: Sequence[Notice]) -> None:
+    """One of what a resolver may hear, the heaviest of its kind."""
+    notice = random.choice(notices)
+    prefix = notice.prefix
+    what = round_ % 8
+    if what < 4:
+        cache.hear(notice)
     elif what == 4:
         cache.hear(Notice(NoticeKind.ADDITIONS, prefix))
     elif what == 5:
