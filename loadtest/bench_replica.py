@@ -132,7 +132,7 @@ async def _lags(
             following.append(asyncio.create_task(_applied(primary, standby)))
 
         for number in range(changes):
-            async for act in acts(place, admin, number):
+            async for act in acts(place, admin, _MARKER, number):
                 times = await shown(seen_by, act.path, act.right, functools.partial(make, act.change))
                 for reading, milliseconds in zip(readings, times, strict=True):
                     found[act.name][reading.name].append(milliseconds)
