@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from admin.reports.schedules import Schedules, keep_making
 from admin.statistics.day_recount import Kept
@@ -30,9 +31,13 @@ from resolver.counting.bots import WORDS
 from resolver.counting.keeping import keep_evidence
 from resolver.counting.never import NeverCounts
 
+_NICENESS = 10
+"""Whoever registers and resolves comes first: amid a bulk registration what goes upward wants as much CPU as it."""
+
 
 async def steward(settings: Settings, link: ParentLink) -> None:
     """Report upward, remind of what ends, draw up statements, keep evidence and figures, until told to stop."""
+    os.nice(_NICENESS)
     url = database_url(settings)
     pool = await until_there(
         lambda: open_pool(url, "biaoshi_writer", size=10, seconds=settings.database.seconds, name="biaoshi steward"),

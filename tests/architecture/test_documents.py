@@ -18,6 +18,8 @@ import mocknational.mock
 import node.client
 import node.importer
 import node.serve
+import node.steward
+import node.worker
 import registry.escrow.restore
 from node.cli import app
 from node.config import Settings
@@ -211,8 +213,10 @@ def known_codes() -> set[str]:
             yield child
             yield from below(child)
 
-    # Importing the composition root has made every class known.
+    # Importing what processes are composed of has made every class known.
     assert node.serve
+    assert node.steward
+    assert node.worker
     assert node.client
     assert node.importer
     assert registry.escrow.restore
