@@ -14,12 +14,9 @@ import gc
 import json
 import os
 import sys
-import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -27,22 +24,15 @@ from typing import Any, NamedTuple, cast
 
 import uvloop
 
+from loadtest.cache_entries import RECORD, USUAL, bound_of, entry_of, full, key_of, new_cache, put
+from loadtest.cache_stops import Stood, stood, stood_plain
+from loadtest.hits import share_of_hits, share_of_hits_of_lru
 from loadtest.rows import Row, as_markdown
 from loadtest.traces import passing_scan, shifting, zipf
-from node.notices import Notice, NoticeKind
-from resolver.answer import Absence, Entry, Key
-from resolver.cache import Cache
-from resolver.hot_keys import HotKeys
+from resolver.answer import Entry
 from resolver.second_chance import SecondChance
 
-_RECORD = 220  # bytes of a usual record: four values
-_USUAL = 640  # bytes that its entry is counted as
 _TRACES: tuple[Callable[[int, int, Random], Iterable[int]], ...] = (zipf, passing_scan, shifting)
-_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-_PREFIXES = 200
-_AT_ONCE = 32  # questions in a turn of the loop: a busy socket's worth
-_EVERY = 50  # turns between notices
-_KEYS = 500  # of a notice
 _SMALL = 1000
 
 
@@ -54,39 +44,13 @@ def ratios(places: int, asked: int) -> list[Row]:
     rows = []
     for trace in _TRACES:
         names = list(trace(10 * places, asked, Random(9)))
-        ours, exact = _found_by_ours(places, names), _found_by_lru(places, names)
+        ours, exact = (
+            share_of_hits(SecondChance(places * USUAL, lambda _, __: USUAL), names),
+            share_of_hits_of_lru(places, names),
+        )
         path = f"hits, {trace.__name__.replace('_', ' ')}"
         rows.append(Row(path, ours, "share", "exact LRU", exact, "≥ 0.98x"))
     return rows
-
-
-def _found_by_ours(places: int, names: Iterable[int]) -> float:
-    store: SecondChance[int, None] = SecondChance(places * _USUAL, lambda _, __: _USUAL)
-    hits = asked = 0
-    for name in names:
-        asked += 1
-        slot = store.get(name)
-        if slot is None:
-            store.put(name, None, tick=0, valid_at=0.0)
-        else:
-            slot.used = True
-            hits += 1
-    return hits / asked
-
-
-def _found_by_lru(places: int, names: Iterable[int]) -> float:
-    lru: OrderedDict[int, None] = OrderedDict()
-    hits = asked = 0
-    for name in names:
-        asked += 1
-        if name in lru:
-            lru.move_to_end(name)
-            hits += 1
-            continue
-        lru[name] = None
-        if len(lru) > places:
-            lru.popitem(last=False)
-    return hits / asked
 
 
 # What it costs ------------------------------------------------------------------------------------
@@ -102,8 +66,8 @@ def costs(entries: int, asked: int, rounds: int) -> list[Row]:
     asked_keys = [("".join(keys[each][0]), "".join(keys[each][1])) for each in wanted]
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
-        cache = _full(entries, values)
-        store: SecondChance[str, Entry] = SecondChance(_bound_of(entries), lambda _, __: _USUAL)
+        cache = full(entries, values)
+        store: SecondChance[str, Entry] = SecondChance(bound_of(entries), lambda _, __: USUAL)
         plain: dict[str, Entry] = {}
         lru: OrderedDict[str, Entry] = OrderedDict()
         for text, value in zip(texts[:entries], values[:entries], strict=True):
@@ -166,7 +130,7 @@ def occupied(record: int, bound: int) -> Occupied:
     random = Random(3)
     gc.collect()
     before = _resident()
-    cache = _new_cache(bound)
+    cache = new_cache(bound)
     evicted = number = 0
     while evicted < len(cache) or not evicted:
         size = record or random.randrange(8_000)
@@ -180,216 +144,6 @@ def occupied(record: int, bound: int) -> Occupied:
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-# How long it stands still -------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Stood:
-    """Longest turns of the loop and collections, in CPU milliseconds; ``turns``: how many there were."""
-
-    turns: int = 0
-    longest_turns: tuple[float, ...] = ()
-    collections: int = 0
-    longest_collections: tuple[float, ...] = ()
-
-    def turn(self, seconds: float) -> None:
-        self.turns += 1
-        self.longest_turns = _longest(self.longest_turns, seconds)
-
-    def collection(self, seconds: float) -> None:
-        self.collections += 1
-        self.longest_collections = _longest(self.longest_collections, seconds)
-
-
-def _longest(known: tuple[float, ...], seconds: float) -> tuple[float, ...]:
-    if len(known) == 5 and seconds * 1000 <= known[-1]:
-        return known
-    return tuple(sorted((*known, seconds * 1000), reverse=True)[:5])
-
-
-async def stood(entries: int, asked: int, room: int) -> Stood:
-    """Our cache with ``room``, offered ``entries`` in an event loop, then asked and told of changes."""
-    cache = _new_cache(_bound_of(room))
-    random = Random(1)
-    notices = _notices(random, entries)
-    with tempfile.TemporaryDirectory(prefix="biaoshi-bench-") as folder:
-        file = Path(folder) / "hot.keys"
-        hot = HotKeys(cast("Any", _Kept(cache)), file, most=20_000, writes=True, monotonic=lambda: 0.0)
-        async with _watched() as watched:
-            for number in range(entries):
-                put(cache, number, entry_of(number))
-                if number % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
-            surveying = asyncio.create_task(hot.write(0.005))
-            for turn in range(asked // _AT_ONCE):
-                for _ in range(_AT_ONCE):
-                    _ask(cache, random.randrange(entries * 5 // 4))
-                if turn % _EVERY == 0:
-                    _change(cache, random, turn // _EVERY, notices)
-                await asyncio.sleep(0)
-            await surveying
-    assert len(cache) > room // 2, "the cache was not full"
-    return watched
-
-
-async def stood_plain(entries: int, asked: int) -> Stood:
-    """The plain way: an LRU of ordinary objects by ordinary keys."""
-    lru: OrderedDict[Key, _Plain] = OrderedDict()
-    random = Random(1)
-    async with _watched() as watched:
-        for number in range(entries):
-            lru[key_of(number)] = _Plain(entry_of(number))
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        for _ in range(asked // _AT_ONCE):
-            for _ in range(_AT_ONCE):
-                number = random.randrange(entries * 5 // 4)
-                key = key_of(number)
-                if key in lru:
-                    lru.move_to_end(key)
-                else:
-                    lru[key] = _Plain(entry_of(number))
-                    lru.popitem(last=False)
-            await asyncio.sleep(0)
-    return watched
-
-
-@dataclass(slots=True)
-class _Plain:
-    entry: Entry
-
-
-class _Kept:
-    """What of a resolver ``HotKeys.write`` looks through."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def kept(self) -> Iterator[Mapping[str, Any]]:
-        return self._cache.found.shards()
-
-
-def _ask(cache: Cache, number: int) -> None:
-    key = key_of(number)
-    if cache.fresh(key, 1.0) is None:
-        put(cache, number, entry_of(number))
-    if number % 8 == 0:
-        nobody = key[0], f"NOBODY-{number}"
-        if cache.fresh(nobody, 1.0) is None:
-            cache.land(cache.depart(nobody, cast("Any", None)), Absence.UNKNOWN, 1.0)
-
-
-def _notices(random: Random, entries: int) -> list[Notice]:
-    """As many keys as a notice carries, made beforehand: a resolver reads them from one text."""
-    return [
-        Notice(
-            NoticeKind.IDENTIFIERS,
-            f"88.101.{prefix}",
-            tuple(f"PUMP-{random.randrange(entries // _PREFIXES) * _PREFIXES + prefix:09d}" for _ in range(_KEYS)),
-        )
-        for prefix in range(_PREFIXES)
-    ]
-
-
-def _change(cache: Cache, random: Random, round_: int, notices: Sequence[Notice]) -> None:
-    """One of what a resolver may hear, the heaviest of its kind."""
-    notice = random.choice(notices)
-    prefix = notice.prefix
-    what = round_ % 8
-    if what < 4:
-        cache.hear(notice)
-    elif what == 4:
-        cache.hear(Notice(NoticeKind.ADDITIONS, prefix))
-    elif what == 5:
-        cache.hear(Notice(NoticeKind.PREFIX, prefix))
-    elif what == 6 and round_ % 64 == 6:
-        cache.hear_unknown()
-    elif round_ % 128 == 7:
-        cache.lost()
-        cache.resumed()
-
-
-class _watched:  # noqa: N801 - used like a function
-    """Measures each turn of the running loop, and each collection, until it ends."""
-
-    def __init__(self) -> None:
-        self._stood = Stood()
-        self._began = 0.0
-        self._watching: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Stood:
-        gc.collect()
-        gc.freeze()  # as a worker does when it is ready
-        gc.callbacks.append(self._collecting)
-        self._watching = asyncio.create_task(self._watch())
-        return self._stood
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._watching is not None
-        self._watching.cancel()
-        await asyncio.gather(self._watching, return_exceptions=True)
-        gc.collect()  # the worst: everything that is tracked, at once
-        gc.callbacks.remove(self._collecting)
-        gc.unfreeze()
-
-    async def _watch(self) -> None:
-        await asyncio.sleep(0)
-        before = time.thread_time()
-        while True:
-            garbage: list[object] = []
-            garbage.append(garbage)  # as requests leave behind: the collector has work, and must do it
-            await asyncio.sleep(0)
-            now = time.thread_time()
-            self._stood.turn(now - before)
-            before = now
-
-    def _collecting(self, phase: str, _: Mapping[str, int]) -> None:
-        now = time.thread_time()
-        if phase == "start":
-            self._began = now
-        else:
-            self._stood.collection(now - self._began)
-
-
-# Entries ------------------------------------------------------------------------------------------
-
-
-def key_of(number: int) -> Key:
-    """As a question brings it: texts of its own."""
-    return f"88.101.{number % _PREFIXES}", f"PUMP-{number:09d}"
-
-
-def entry_of(number: int, record: int = _RECORD) -> Entry:
-    """As the database gives it: nothing but the enterprise's name is shared with another."""
-    at = _BEGAN + timedelta(seconds=number)
-    content = number.to_bytes(8, "big") * (record // 8 + 1)
-    return Entry(
-        "/".join(key_of(number)), content[:record], 1000 + number % 7, 1, at, at, "中山示例水泵有限公司", None
-    )
-
-
-def put(cache: Cache, number: int, entry: Entry) -> int:
-    """As a look-up that landed."""
-    return cache.land(cache.depart(key_of(number), cast("Any", None)), entry, float(number))
-
-
-def _new_cache(bound: int) -> Cache:
-    cache = Cache(found_bytes=bound, missing_bytes=16 << 20, missing_seconds=10, stale_seconds=86_400)
-    cache.resumed()
-    return cache
-
-
-def _bound_of(entries: int) -> int:
-    return entries * _USUAL
-
-
-def _full(entries: int, values: list[Entry]) -> Cache:
-    cache = _new_cache(2 * _bound_of(entries))
-    for number in range(entries):
-        put(cache, number, values[number])
-    return cache
 
 
 # The bench ----------------------------------------------------------------------------------------
@@ -447,7 +201,7 @@ async def pauses(entries: int, asked: int, rounds: int, *, plain: bool) -> list[
     ]  # fmt: skip
 
 
-async def memory(bound: int, records: Sequence[int] = (20, _RECORD, 1000, 0)) -> list[Row]:
+async def memory(bound: int, records: Sequence[int] = (20, RECORD, 1000, 0)) -> list[Row]:
     """Bytes of memory an entry and a bound, for several sizes of record."""
     rows = []
     for record in records:

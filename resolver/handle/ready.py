@@ -13,13 +13,12 @@ from typing import Self
 import msgspec
 
 from node.resolutions import Outcome
-from resolver import metrics
 from resolver.answer import Entry, Key
 from resolver.chain import Resolver
 from resolver.handle.desk import Reply
 from resolver.handle.envelope import DATAGRAM, ENVELOPE_BYTES
 from resolver.handle.fragments import datagrams
-from resolver.second_chance import SecondChance
+from resolver.ready import ReadyStore
 
 _BYTES = 32 << 20
 _OWN_BYTES = 600  # what an answer and its slot occupy beside its bytes
@@ -72,49 +71,11 @@ class ReadyAnswer(msgspec.Struct, gc=False, eq=False):
         return filled
 
 
-class ReadyAnswers:
-    """What was answered lately from the resolver's entries.
+class ReadyAnswers(ReadyStore[ReadyAnswer]):
+    """What was answered lately from the resolver's entries."""
 
-    Whether an entry stands is asked again in each second, and whenever something has changed anywhere.
-    """
-
-    def __init__(
-        self,
-        resolver: Resolver,
-        *,
-        bound: int = _BYTES,
-    ) -> None:
-        self._resolver = resolver
-        self._second = 0
-        self._kept: SecondChance[bytes, ReadyAnswer] = SecondChance(bound, _weight)
-        self._get = self._kept.get
-        self._hits = 0
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def find(self, question: bytes) -> ReadyAnswer | None:
-        """The answer to a question, if it is ready and still right."""
-        slot = self._get(question)
-        if slot is None:
-            return None
-        answer = slot.value
-        as_of = self._resolver.epoch, self._second
-        if answer.as_of != as_of:
-            if self._resolver.standing(answer.key) is not answer.entry:
-                self._kept.drop(question)
-                return None
-            answer.as_of = as_of
-            slot.used = True
-        self._hits += 1
-        return answer
-
-    def next_second(self) -> None:
-        """Ask anew whether entries stand, by which the resolver learns that they are in use; and tell the metrics."""
-        self._second += 1
-        hits, self._hits = self._hits, 0
-        if hits:
-            metrics.CACHE_HITS.inc(hits)
+    def __init__(self, resolver: Resolver, *, bound: int = _BYTES) -> None:
+        super().__init__(resolver, bound, _weight)
 
     def keep(self, request: bytes, question: bytes, reply: Reply) -> None:
         """Remember a reply, if the next one who asks this can be answered by it."""

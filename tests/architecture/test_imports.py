@@ -42,7 +42,10 @@ EXCEPTIONS: dict[str, set[str]] = {
     "node/report_command.py": {"node", "admin"},  # likewise
     "node/resolve_command.py": {"node", "resolver", "loadtest"},  # two verbs of node/cli.py
     "loadtest/bench_node.py": {"node", "loadtest"},
-    "loadtest/bench_cache.py": {"node", "resolver", "loadtest"},
+    "loadtest/bench_cache.py": {"resolver", "loadtest"},
+    "loadtest/cache_entries.py": {"resolver", "loadtest"},
+    "loadtest/cache_stops.py": {"node", "resolver", "loadtest"},
+    "loadtest/hits.py": {"resolver", "loadtest"},
     "loadtest/bench_http.py": {"node", "loadtest"},
     "loadtest/bench_counting.py": {"node", "resolver", "loadtest"},
     "loadtest/cluster.py": {"node", "loadtest"},

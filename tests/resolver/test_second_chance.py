@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.hits import share_of_hits, share_of_hits_of_lru
 from loadtest.traces import passing_scan, shifting, zipf
 from node.resolutions import Outcome
 from resolver.answer import Absence, Entry
@@ -126,34 +126,6 @@ def test_the_bound_holds_and_the_newest_is_always_kept(steps: list[tuple[str, st
 
 PLACES = 4000
 USUAL = 600  # bytes
-
-
-def share_of_hits(store: SecondChance[int, None], trace: Iterable[int]) -> float:
-    hits = asked = 0
-    for key in trace:
-        asked += 1
-        slot = store.get(key)
-        if slot is None:
-            store.put(key, None, tick=0, valid_at=0.0)
-        else:
-            slot.used = True
-            hits += 1
-    return hits / asked
-
-
-def share_of_hits_of_lru(places: int, trace: Iterable[int]) -> float:
-    lru: OrderedDict[int, None] = OrderedDict()
-    hits = asked = 0
-    for key in trace:
-        asked += 1
-        if key in lru:
-            lru.move_to_end(key)
-            hits += 1
-        else:
-            lru[key] = None
-            if len(lru) > places:
-                lru.popitem(last=False)
-    return hits / asked
 
 
 @pytest.mark.parametrize("trace", [zipf, passing_scan, shifting], ids=lambda trace: trace.__name__)

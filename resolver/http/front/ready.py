@@ -9,10 +9,9 @@ from __future__ import annotations
 import msgspec
 
 from node.resolutions import Outcome
-from resolver import metrics
 from resolver.answer import Entry, Key
 from resolver.chain import Resolver
-from resolver.second_chance import SecondChance
+from resolver.ready import ReadyStore
 
 READY_BYTES = 160 << 20
 """Of answers that are ready, in each process: those of 100,000 identifiers and more."""
@@ -36,45 +35,11 @@ class HttpAnswer(msgspec.Struct, gc=False, eq=False):
     as_of: tuple[int, int] = (-1, -1)
 
 
-class ReadyAnswers:
-    """By target. Whether its entry stands is asked in each second, and whenever something has changed anywhere."""
+class ReadyAnswers(ReadyStore[HttpAnswer]):
+    """By target."""
 
     def __init__(self, resolver: Resolver, bound: int = READY_BYTES) -> None:
-        self._resolver = resolver
-        self._second = 0
-        self._kept: SecondChance[bytes, HttpAnswer] = SecondChance(bound, _weight)
-        self._get = self._kept.get
-        self._hits = 0
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def find(self, target: bytes) -> HttpAnswer | None:
-        """The answer to who asks for this, if it is ready and still right."""
-        slot = self._get(target)
-        if slot is None:
-            return None
-        answer = slot.value
-        as_of = self._resolver.epoch, self._second
-        if answer.as_of != as_of:
-            if self._resolver.standing(answer.key) is not answer.entry:
-                self._kept.drop(target)
-                return None
-            answer.as_of = as_of
-            slot.used = True
-        self._hits += 1
-        return answer
-
-    def next_second(self) -> None:
-        """Ask anew whether entries stand, by which the resolver learns that they are in use."""
-        self._second += 1
-        self.tell_hits()
-
-    def tell_hits(self) -> None:
-        """Add to the metrics what was answered since the last time."""
-        hits, self._hits = self._hits, 0
-        if hits:
-            metrics.CACHE_HITS.inc(hits)
+        super().__init__(resolver, bound, _weight)
 
     def keep(self, target: bytes, answer: HttpAnswer) -> None:
         """Remember an answer, if its entry stands."""
