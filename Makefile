@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS ?=
 # Proofs that take as long as they take: no test of theirs is ended after ten minutes.
-LONG := $(BIN)/python -m pytest --timeout 0
+LONG := $(BIN)/python -m pytest --timeout 0 -o faulthandler_timeout=0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-external style check soak model fuzz screenshots bench bench-bulk bench-import bench-register bench-search bench-pages bench-http bench-handle bench-headroom bench-cache bench-counting bench-invalidation bench-replica bench-link bench-snms bench-storage bench-online loadtest loadtest-full test-million lock clean
@@ -20,10 +20,10 @@ serve: .venv/runtime ## a node of your own; ARGS='--config FILE'
 	@$(BIN)/biaoshi serve $(ARGS)
 
 test: .venv/test ## the test suite
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-external: .venv/test ## the database tests against Debian's PostgreSQL 15
-	@$(BIN)/python -m tests.external -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m tests.external -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 style: .venv/test ## style and types
 	@$(BIN)/ruff check .

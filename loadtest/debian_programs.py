@@ -87,7 +87,8 @@ class Program:
             return
         self.send(number)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._process.wait()
         self.send(signal.SIGKILL)
         await self._process.wait()
 

@@ -36,9 +36,10 @@ class Watcher:
     async def ask(self, path: str) -> Answer:
         """GET and read to the end."""
         self._writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), _SECONDS)
-        length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
-        body = await self._reader.readexactly(int(length[1])) if length else b""
+        async with asyncio.timeout(_SECONDS):
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
+            body = await self._reader.readexactly(int(length[1])) if length else b""
         return Answer(int(head[9:12]), body)
 
     async def until(self, path: str, right: Right) -> float:

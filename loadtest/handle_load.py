@@ -23,6 +23,7 @@ from resolver.handle.message import UNKNOWN_SERIAL, Header, Message, encode_mess
 Address = tuple[str, int]
 
 _SECONDS = 5.0
+_SILENCES = 12
 _REQUEST_ID = struct.Struct(">i")
 _LENGTH = struct.Struct(">I")
 _CODE = struct.Struct(">i")
@@ -52,18 +53,23 @@ def question(handle: str, request_id: int) -> bytes:
 
 
 def by_udp(address: Address, questions: Sequence[bytes], window: int, *, blind: int = 0) -> Load:
-    """Answers are single datagrams; a question without an answer is sent again. Raises ``WrongAnswer``."""
+    """Answers are single datagrams; a question without an answer is sent again. Raises ``WrongAnswer``, also when
+    those of one window are not all answered after a minute.
+    """
     load, answers = Load(), list[bytes]()
     with _socket(address, socket.SOCK_DGRAM) as asking:
         for start in range(0, len(questions), window):
             batch = questions[start : start + window]
-            sent, first = time.perf_counter(), len(answers)
+            sent, first, silences = time.perf_counter(), len(answers), 0
             for one in batch:
                 asking.send(one)
             while len(answers) - first < len(batch):
                 try:
                     answers.append(asking.recv(DATAGRAM))
                 except TimeoutError:
+                    silences += 1
+                    if silences == _SILENCES:
+                        raise WrongAnswer(f"{len(batch)} questions under way have no answer") from None
                     answers[first:] = {_number(one): one for one in answers[first:]}.values()
                     known = {_number(one) for one in answers[first:]}
                     again = [one for one in batch if _number(one) not in known]

@@ -159,7 +159,8 @@ async def register_many(target: Target, *, total: int, connections: int, first: 
         *(loop.create_connection(lambda: _Connection(run), target.host, target.port) for _ in range(connections))
     )
     try:
-        await asyncio.wait_for(run.done, seconds)
+        async with asyncio.timeout(seconds):
+            await run.done
     except TimeoutError:
         run.fail(f"not finished after {seconds:g} s")
     tally = run.tally

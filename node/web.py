@@ -345,7 +345,8 @@ async def body_blocks(request: web.Request, limit: int, seconds: float) -> Async
     while True:
         began = loop.time()
         try:
-            block = await asyncio.wait_for(request.content.readany(), patience)
+            async with asyncio.timeout(patience):
+                block = await request.content.readany()
         except TimeoutError:
             raise BodyTooSlow(f"fewer than 64 KiB of the body came within {seconds:g} s", seconds=seconds) from None
         except (web.RequestPayloadError, ConnectionResetError, ValueError) as error:
