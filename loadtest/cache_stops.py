@@ -21,6 +21,7 @@ from loadtest.cache_entries import PREFIXES, bound_of, entry_of, key_of, new_cac
 from node.notices import Notice, NoticeKind
 from resolver.answer import Absence, Entry, Key
 from resolver.cache import Cache
+from resolver.hearing import Hearing
 from resolver.hot_keys import HotKeys
 
 _AT_ONCE = 32  # questions in a turn of the loop: a busy socket's worth
@@ -55,6 +56,7 @@ def _longest(known: tuple[float, ...], seconds: float) -> tuple[float, ...]:
 async def stood(entries: int, asked: int, room: int) -> Stood:
     """Our cache with ``room``, offered ``entries`` in an event loop, then asked and told of changes."""
     cache = new_cache(bound_of(room))
+    hearing = Hearing(cache.hear, cache.hear_unknown)
     random = Random(1)
     notices = _notices(random, entries)
     with tempfile.TemporaryDirectory(prefix="biaoshi-bench-") as folder:
@@ -70,7 +72,7 @@ async def stood(entries: int, asked: int, room: int) -> Stood:
                 for _ in range(_AT_ONCE):
                     _ask(cache, random.randrange(entries * 5 // 4))
                 if turn % _EVERY == 0:
-                    _change(cache, random, turn // _EVERY, notices)
+                    _change(cache, hearing, random, turn // _EVERY, notices)
                 await asyncio.sleep(0)
             await surveying
     assert len(cache) > room // 2, "the cache was not full"
@@ -136,17 +138,17 @@ def _notices(random: Random, entries: int) -> list[Notice]:
     ]
 
 
-def _change(cache: Cache, random: Random, round_: int, notices: Sequence[Notice]) -> None:
+def _change(cache: Cache, hearing: Hearing, random: Random, round_: int, notices: Sequence[Notice]) -> None:
     """One of what a resolver may hear, the heaviest of its kind."""
     notice = random.choice(notices)
     prefix = notice.prefix
     what = round_ % 8
     if what < 4:
-        cache.hear(notice)
+        hearing.take(notice)
     elif what == 4:
-        cache.hear(Notice(NoticeKind.ADDITIONS, prefix))
+        hearing.take(Notice(NoticeKind.ADDITIONS, prefix))
     elif what == 5:
-        cache.hear(Notice(NoticeKind.PREFIX, prefix))
+        hearing.take(Notice(NoticeKind.PREFIX, prefix))
     elif what == 6 and round_ % 64 == 6:
         cache.hear_unknown()
     elif round_ % 128 == 7:

@@ -37,6 +37,7 @@ from resolver.answer import (
 )
 from resolver.cache import Cache
 from resolver.connection import ReaderConnection
+from resolver.hearing import Hearing
 from resolver.local import Faces, TemplateFace, look_up
 from resolver.names import Name, PrefixHandle
 from resolver.prefix_handles import key_of, look_up_prefix_handles
@@ -105,6 +106,7 @@ class Resolver:
         self._site = site
         self._faces = Faces(self._connections)
         self._referring: dict[str, tuple[Entry, bool]] = {}
+        self._hearing = Hearing(self._hear, self._hear_unknown)
         self._listener = Listener(
             listen_url, CHANNEL, on_notice=self._on_notice, on_lost=self._on_lost, on_resumed=self._on_resumed
         )
@@ -355,18 +357,21 @@ class Resolver:
             notice = Notice.decode(payload)
         except ValueError:
             log.warning("notice_unknown", payload=payload[:200])
-            for kind in self._kinds:
-                kind.cache.hear_unknown()
-            if self._replica is not None:
-                self._replica.hear_unknown()
+            self._hear_unknown()
             return
-        self._hear(notice)
+        self._hearing.take(notice)
 
     def _hear(self, notice: Notice) -> None:
         for kind in self._kinds:
             kind.cache.hear(notice)
         if self._replica is not None:
             self._replica.hear(notice)
+
+    def _hear_unknown(self) -> None:
+        for kind in self._kinds:
+            kind.cache.hear_unknown()
+        if self._replica is not None:
+            self._replica.hear_unknown()
 
     def _on_lost(self) -> None:
         for kind in self._kinds:
