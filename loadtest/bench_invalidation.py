@@ -1,7 +1,8 @@
 """How soon a change shows at every worker of a node, without other work and while others ask.
 
 Each worker has a connection that asks all the time. A change is sent by ``/v1`` to any worker; its time runs from its
-acknowledgement to the first right answer of each worker.
+acknowledgement to the first right answer of each worker. Blocking is what the steward does when the node above
+orders it: its time runs from the commit.
 """
 
 from __future__ import annotations
@@ -12,16 +13,22 @@ import contextlib
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from uuid import uuid4
 
+import asyncpg
 import uvloop
 
 from loadtest.bench_node import Ground, ground
 from loadtest.freshness import Right, Watcher, shown, spread, watchers
 from loadtest.rows import Row
 from node.client import Client
+from node.database import Connection
 from node.demo.story import signed_in
+from node.national.instructions import Blocked
+from registry.connection.blocklist import block, unblock
 
 GOAL = "≤ 100"  # ms
 _ASKERS = 8
@@ -78,11 +85,27 @@ async def acts(place: Ground, admin: Client, marker: str, number: int) -> AsyncI
     yield Act("registration", path, _status(200), lambda: user.post("/v1/identifiers", new))
     changed = {"version": 1, "attributes": {**_ATTRIBUTES, "model": model}}
     yield Act("update", path, lambda answer: model.encode() in answer.body, lambda: send("PUT", changed))
+    name = f"{place.prefix}/{suffix}"
+    yield Act("blocked", path, _status(404), lambda: _ordered(place, lambda by: _block(by, name)))
+    yield Act("unblocked", path, _status(200), lambda: _ordered(place, lambda by: unblock(by, [name])))
     prefix = f"/v1/prefixes/{place.prefix}"
     yield Act("prefix suspended", path, _status(404), lambda: admin.post(f"{prefix}/suspend", {"reason": "bench"}))
     yield Act("prefix resumed", path, _status(200), lambda: admin.post(f"{prefix}/resume"))
     one += "?version=2"
     yield Act("deletion", path, _status(404), lambda: send("DELETE"))
+
+
+async def _block(connection: Connection, name: str) -> int:
+    return await block(connection, [Blocked(identifier=name, reason="bench")], uuid4(), datetime.now(UTC))
+
+
+async def _ordered(place: Ground, act: Callable[[Connection], Awaitable[int]]) -> None:
+    connection = await asyncpg.connect(place.scene.server.url())
+    try:
+        async with connection.transaction():
+            await act(connection)
+    finally:
+        connection.terminate()
 
 
 def _status(status: int) -> Right:

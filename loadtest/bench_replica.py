@@ -144,7 +144,7 @@ async def _lags(
 async def _applied(primary: asyncpg.Connection, standby: asyncpg.Connection) -> float:
     """In how many ms the standby has what the primary has written by now."""
     began = time.perf_counter()
-    position = await primary.fetchval("SELECT pg_current_wal_insert_lsn()")
+    position = await primary.fetchval("SELECT pg_current_wal_flush_lsn()")
     applied = 0
     while applied < position:
         await asyncio.sleep(0.0005)

@@ -204,7 +204,7 @@ def _print(rounds: Sequence[Round], acknowledged: int, lost: int) -> None:
     print("|---|--:|--:|--:|--:|" + "--:|" * len(_KINDS))
     for each in rounds:
         answers = "".join(
-            f" {one.right:,}, {one.stale:,}, {len(one.errors)}, {one.slowest * 1000:,.0f} ms |"
+            f" {one.right:,}, {one.stale:,}, {one.wrong:,}, {one.slowest * 1000:,.0f} ms |"
             for one in each.resolved.values()
         )
         print(

@@ -19,7 +19,7 @@ import aiohttp
 _PAUSE = 0.01  # between the requests of one client: the machine is shared with the cluster
 _AGAIN = 0.1
 _PATIENCE = aiohttp.ClientTimeout(total=15)
-_MOST_ERRORS = 20
+_MOST_ERRORS = 20  # told; all are counted
 _SETTLED_SECONDS = 3.0  # after which a standby has applied what was acknowledged
 
 
@@ -39,10 +39,11 @@ class Written:
 
 @dataclass(slots=True)
 class Resolved:
-    """Answers of one kind of question to one node; ``slowest`` in seconds."""
+    """Answers of one kind of question to one node; ``slowest`` in seconds, ``errors`` the first of the ``wrong``."""
 
     right: int = 0
     stale: int = 0
+    wrong: int = 0
     slowest: float = 0.0
     errors: list[str] = field(default_factory=list)
 
@@ -106,6 +107,7 @@ class Asker:
                 began = loop.time()
                 fault = await self._ask(identifier, resolved)
                 resolved.slowest = max(resolved.slowest, loop.time() - began)
+                resolved.wrong += bool(fault)
                 if fault and len(resolved.errors) < _MOST_ERRORS:
                     resolved.errors.append(f"{identifier}: {fault}"[:300])
             await asyncio.sleep(_PAUSE)

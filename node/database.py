@@ -81,12 +81,15 @@ async def open_pool(url: str, role: str, *, size: int, seconds: float, name: str
             connect=servers.connect,
             target=servers.PRIMARY,
             connection_class=_Session,
-            min_size=1 if at_once else 0,
+            min_size=0,  # a floor is kept by asyncpg itself, and each time it cannot it logs a traceback
             max_size=size,
             command_timeout=seconds,
             timeout=seconds,
             server_settings={"role": role, "application_name": name, "jit": "off", "timezone": "UTC"},
         )
+        if at_once:
+            async with pool.acquire(timeout=seconds):
+                pass
         return pool
 
 
@@ -125,9 +128,17 @@ async def leaving_silence(pool: Pool, connection: Connection) -> AsyncIterator[N
 
 
 class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection whose COPY ends with it: asyncpg's own waits for room to write, even if nobody is left to read."""
+    """A connection whose COPY ends with it: asyncpg's own waits for room to write, even if nobody is left to read.
+
+    And one that can be closed though nobody answers: a pool closes those that ``expire_connections`` gave up in tasks
+    of which it forgets the outcome.
+    """
 
     copy_seconds = 60.0
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        with contextlib.suppress(OSError, asyncpg.InterfaceError):  # a TimeoutError is an OSError; it is aborted then
+            await super().close(timeout=timeout)
 
     async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
         lost = asyncio.Event()

@@ -41,7 +41,7 @@ from resolver.hearing import Hearing
 from resolver.local import Faces, TemplateFace, look_up
 from resolver.names import Name, PrefixHandle
 from resolver.prefix_handles import key_of, look_up_prefix_handles
-from resolver.recall import Load, Recall
+from resolver.recall import Recall
 from resolver.referrals import prefix_referral, service_referral, site_entry
 from resolver.replica import LookUp, Replica
 from resolver.second_chance import Slot
@@ -87,18 +87,20 @@ class Resolver:
 
         def recall(found_bytes: int, look_up: LookUp) -> Recall:
             replica = self._replica
-            load: Load = (
-                (lambda keys: look_up(primary, keys))
-                if replica is None
-                else (lambda keys: replica.look_up(keys, look_up))
-            )
             cache = Cache(
                 found_bytes=found_bytes,
                 missing_bytes=missing_bytes,
                 missing_seconds=missing_seconds,
                 stale_seconds=stale_seconds,
             )
-            return Recall(cache, load, monotonic)
+            if replica is None:
+                return Recall(cache, lambda keys: look_up(primary, keys), monotonic)
+            return Recall(
+                cache,
+                lambda keys: replica.look_up(keys, look_up),
+                monotonic,
+                lambda keys: replica.last_word(keys, look_up),
+            )
 
         self._identifiers = recall(cache_bytes, look_up)
         self._prefixes = recall(_PREFIX_HANDLE_BYTES, lambda asked, keys: look_up_prefix_handles(asked, keys, site))

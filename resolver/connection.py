@@ -48,7 +48,7 @@ class ReaderConnection:
     def __init__(self, url: str, *, seconds: float, target: str | None = None) -> None:
         self._url = url
         self._target = target
-        self._seconds = seconds
+        self.seconds = seconds
         self._turn = asyncio.Lock()
         self._connection: Connection | None = None
         self._mending: asyncio.Task[None] | None = None
@@ -63,9 +63,9 @@ class ReaderConnection:
 
     async def fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """The rows of one statement. Raises ``ResolverAway``, at once while the connection is being mended."""
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + self.seconds
         try:
-            async with asyncio.timeout(self._seconds), self._turn:
+            async with asyncio.timeout(self.seconds), self._turn:
                 if not self.works:
                     raise ResolverAway
                 return await self._ask(statement, arguments, deadline)
@@ -108,7 +108,7 @@ class ReaderConnection:
         while True:
             await asyncio.sleep(_PAUSE)
             try:
-                self._connection = await self._connect(self._seconds)
+                self._connection = await self._connect(self.seconds)
             except _FAILURES as error:
                 log.debug("still_away", cause=type(error).__name__)
                 continue

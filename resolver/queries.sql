@@ -35,10 +35,14 @@ LEFT JOIN node_state n ON true
 ORDER BY wanted.place
 
 -- name: position
--- How far a server is in the log: a standby has applied it up to there, the primary has written it. Ended is the log of
--- a server to which nothing more comes: no stream runs, and all that was received is applied.
-SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_insert_lsn()
-       END AS log,
+-- How far a server is in the log: a standby has applied it up to there, the primary has it on disk; and how much of it a
+-- standby has received. A commit is told when it is on disk, unless the server is set up otherwise; what lies behind that
+-- is nobody's yet, and may be written minutes later. Ended is the log of a server to which nothing more comes: no stream
+-- runs, and all that was received is applied.
+SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0')
+            WHEN current_setting('synchronous_commit') = 'off' THEN pg_current_wal_insert_lsn()
+            ELSE pg_current_wal_flush_lsn() END AS log,
+       CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), '0/0') ELSE '0/0' END AS received,
        NOT pg_is_in_recovery() OR (NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
            AND coalesce(pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn(), true)) AS ended
 

@@ -11,34 +11,44 @@ from resolver.cache import Cache, Flight
 from resolver.lookup import Lookup
 
 Load = Callable[[Sequence[Key]], Awaitable[Sequence[Loaded | None]]]
+LastWord = Callable[[Sequence[Key]], Awaitable[Sequence[tuple[Loaded, float]]]]
 
 
 class Recall:
-    """``load`` is that of a ``Lookup``, ``monotonic`` the cache's clock. Call ``hear`` and its like on ``cache``."""
+    """``load`` is that of a ``Lookup``, ``monotonic`` the cache's clock. Call ``hear`` and its like on ``cache``.
+
+    ``last_word``, if there is one, says what ``load`` could not and the cache does not know, with its age in seconds.
+    """
 
     def __init__(
         self,
         cache: Cache,
         load: Load,
         monotonic: Callable[[], float],
+        last_word: LastWord | None = None,
     ) -> None:
         self.cache = cache
         self._lookup: Lookup[Key, Loaded] = Lookup(load)
+        self._last_word: Lookup[Key, tuple[Loaded, float]] | None = Lookup(last_word) if last_word else None
         self._monotonic = monotonic
 
     def start(self) -> None:
         self._lookup.start()
+        if self._last_word is not None:
+            self._last_word.start()
 
     async def stop(self) -> None:
         """Whoever still waits is told ``ResolverAway``."""
         await self._lookup.stop()
+        if self._last_word is not None:
+            await self._last_word.stop()
 
     def fresh(self, key: Key) -> Loaded | None:
         """What is known to hold, without asking anybody."""
         return self.cache.fresh(key, self._monotonic())
 
     async def look_up(self, key: Key, *, anew: bool = False) -> tuple[Loaded, float | None]:
-        """What the database says, or while it is away the last known entry with its age in seconds.
+        """What the database says, or while it is away the last known entry or the last word with its age in seconds.
 
         ``anew``: by a question that begins now, and never stale. Raises ``ResolverAway``.
         """
@@ -47,11 +57,16 @@ class Recall:
             # Shielded: one who leaves does not take the answer away from those who stay.
             return await asyncio.shield(flight.landing), None
         except ResolverAway:
-            remembered = None if anew else self.cache.stale(key, self._monotonic())
-            if remembered is None:
+            if anew:
                 raise
-            metrics.CACHE_STALE.inc()
-            return remembered
+        stale = self.cache.stale(key, self._monotonic()) or await self._ask_last(key)
+        metrics.CACHE_STALE.inc()
+        return stale
+
+    async def _ask_last(self, key: Key) -> tuple[Loaded, float]:
+        if self._last_word is None:
+            raise ResolverAway
+        return await self._last_word.ask(key)
 
     def expect(self, key: Key, landed: Callable[[asyncio.Future[Loaded]], object]) -> None:
         """As ``look_up``, for who needs no task: ``landed`` is called with what came, never with a stale entry."""

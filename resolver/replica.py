@@ -9,16 +9,19 @@ that position lies behind the commit; when the replica has applied it, it has ev
 ``pg_last_wal_replay_lsn`` moves after a commit has become visible, and look-ups go over the connection that said it.
 
 Three cases begin with a doubt about everything: the notices are heard (again), the reader connected (anew), a notice
-is unreadable. While the primary is away the replica is asked alone. What it is known to lack is then "unavailable",
-until nothing more can come from that primary (its stream has ended and all that was received is applied), or until
-everything is marked as stale anyway.
+is unreadable. While the primary is away the replica is asked alone.
+
+What it may lack is then *unproven*: nobody can say how far the log of a silent primary goes. ``last_word`` is what
+the replica says of it as soon as it has applied all that it had received when asked, marked as stale, and never kept.
+A primary that acknowledges what its standby has on disk has sent it before the notice, so it is in there. All is
+proven again once nothing more can come from that primary (its stream has ended and all that was received is applied),
+or once everything is marked as stale anyway.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from node.notices import Notice
@@ -32,24 +35,30 @@ LookUp = Callable[[ReaderConnection, Sequence[Key]], Awaitable[Sequence[Loaded]]
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds between questions for positions
 _BREATH = 0.005  # seconds between two rounds: a storm of notices costs two hundred questions a second at most
+_LEFT_ALONE = 1.0  # seconds for which nobody waits for a primary that was silent
 
 
 class _Position(NamedTuple):
-    """``log`` in bytes since the log began; ``ended``: nothing more comes from another server."""
+    """``log``, and what a standby has ``received`` of it, in bytes since it began; ``ended``: nothing more comes."""
 
     log: int
+    received: int
     ended: bool
 
 
 class _Goal(NamedTuple):
-    """A replica that has applied the log up to ``log`` has everything up to ``number``."""
+    """A replica that has applied the log up to ``log`` has everything up to ``number``, that is, until ``at``."""
 
     number: int
     log: int
+    at: float
 
 
 class Replica:
-    """``reader`` lags, ``primary`` does not; after ``marked_seconds`` without notices answers are marked as stale."""
+    """``reader`` lags, ``primary`` does not; after ``marked_seconds`` without notices answers are marked as stale.
+
+    No look-up waits for the primary longer than a quarter of its time: it is silent then and left alone for a moment.
+    """
 
     def __init__(
         self,
@@ -62,6 +71,7 @@ class Replica:
         self._reader = reader
         self._primary = primary
         self._marked_seconds = marked_seconds
+        self._patience = primary.seconds / 4
         self._monotonic = monotonic
         self._unapplied = Unapplied()
         self._goal: _Goal | None = None
@@ -69,6 +79,8 @@ class Replica:
         self._heard = False
         self._turns = 0
         self._began = monotonic()
+        self._certain_until = self._began
+        self._silent_until = self._began
         self._alone_since: float | None = None
         reader.on_connected = self._doubt_all
         self._doubt_all()
@@ -86,20 +98,49 @@ class Replica:
     # Looking up -----------------------------------------------------------------------------------
 
     async def look_up(self, keys: Sequence[Key], look_up: LookUp) -> list[Loaded | None]:
-        """What holds of each key, in order; ``None`` for what nobody can say now. Raises ``ResolverAway``."""
-        held: dict[Key, Loaded] = {}
+        """What holds of each key, in order; ``None`` for what nobody can prove now. Raises ``ResolverAway``."""
         # As of now: who asked before something changed may be told what was there before.
-        lacking = {key for key in keys if self._unapplied.lacks(key)}
-        if self._heard and (late := [key for key in keys if self._unapplied.may_lack(key)]):
-            metrics.LOOKUPS_AT_PRIMARY.inc(len(late))
-            with contextlib.suppress(ResolverAway):
-                held = await _by_key(look_up, self._primary, late)
-        rest = [key for key in keys if key not in held]
+        lacks = self._unapplied.may_lack if self._heard else self._unapplied.lacks
+        late = [key for key in keys if lacks(key)]
+        rest = [key for key in keys if not lacks(key)]
+        held: dict[Key, Loaded] = {}
+        if late and (self._heard or not self._reader.works):
+            held = await self._at_primary(late, look_up)
         if rest:
-            held |= await self._at_replica(rest, lacking, look_up)
+            held |= await self._at_replica(rest, look_up)
         return [held.get(key) for key in keys]
 
-    async def _at_replica(self, keys: Sequence[Key], lacking: Set[Key], look_up: LookUp) -> dict[Key, Loaded]:
+    async def last_word(self, keys: Sequence[Key], look_up: LookUp) -> list[tuple[Loaded, float]]:
+        """What the replica says of keys of which nobody can prove it, and the seconds since it was known to have all.
+
+        Raises ``ResolverAway``, also when the replica does not apply what it has received.
+        """
+        position = await _position(self._reader)
+        received, late = position.received, asyncio.get_running_loop().time() + self._patience
+        while position.log < received:
+            if asyncio.get_running_loop().time() > late:
+                raise ResolverAway
+            await asyncio.sleep(_SHORTEST_PAUSE)
+            position = await _position(self._reader)
+        loaded = await look_up(self._reader, keys)
+        age = self._monotonic() - self._certain_until
+        return [(each, age) for each in loaded]
+
+    async def _at_primary(self, keys: Sequence[Key], look_up: LookUp) -> dict[Key, Loaded]:
+        """Nothing where it is away or silent."""
+        if self._monotonic() < self._silent_until:
+            return {}
+        metrics.LOOKUPS_AT_PRIMARY.inc(len(keys))
+        try:
+            async with asyncio.timeout(self._patience):
+                return await _by_key(look_up, self._primary, keys)
+        except TimeoutError:
+            self._silent_until = self._monotonic() + _LEFT_ALONE
+        except ResolverAway:
+            pass
+        return {}
+
+    async def _at_replica(self, keys: Sequence[Key], look_up: LookUp) -> dict[Key, Loaded]:
         connected = self._reader.connected
         try:
             held = await _by_key(look_up, self._reader, keys)
@@ -107,29 +148,29 @@ class Replica:
             return await _by_key(look_up, self._primary, keys)
         if self._reader.connected != connected and self._heard:
             # Another server perhaps, further behind: what it said proves nothing yet.
-            with contextlib.suppress(ResolverAway):
-                return await _by_key(look_up, self._primary, keys)
-        return {key: loaded for key, loaded in held.items() if key not in lacking}
+            return await self._at_primary(keys, look_up)
+        return held
 
     # Hearing --------------------------------------------------------------------------------------
 
     def hear(self, notice: Notice) -> None:
         """Something changed, and the replica does not have it before it has applied the log so far."""
+        self._news_come()
         self._unapplied.hear(notice)
-        self._news.set()
 
     def hear_unknown(self) -> None:
         """Something changed, and nobody here can say what."""
+        self._news_come()
         self._unapplied.hear_unknown()
-        self._news.set()
 
     def doubt(self, key: Key) -> None:
         """Somebody wants to know what the writer itself would say."""
+        self._news_come()
         self._unapplied.doubt(key)
-        self._news.set()
 
     def lost(self) -> None:
         """Notices may be missed from now on."""
+        self._note_certainty()
         self._heard = False
         self._turns += 1
         self._alone_since = self._monotonic()
@@ -137,14 +178,24 @@ class Replica:
 
     def resumed(self) -> None:
         """Notices are heard from now on; what came before may have been missed."""
+        self._doubt_all()
         self._heard = True
         self._turns += 1
         self._goal = None
-        self._doubt_all()
+        self._silent_until = self._monotonic()
 
     def _doubt_all(self) -> None:
+        self._news_come()
         self._unapplied.doubt_all()
+
+    def _news_come(self) -> None:
+        self._note_certainty()
         self._news.set()
+
+    def _note_certainty(self) -> None:
+        """To be called before it may end."""
+        if self._heard and not self._unapplied:
+            self._certain_until = self._monotonic()
 
     # Following ------------------------------------------------------------------------------------
 
@@ -171,17 +222,18 @@ class Replica:
     async def _compare(self) -> bool:
         """Whether something was found applied."""
         if self._goal is None and self._heard:
-            number, turns = self._unapplied.number, self._turns
+            number, turns, began = self._unapplied.number, self._turns, self._monotonic()
             log = (await _position(self._primary)).log
             if turns != self._turns:  # lost, or heard again and perhaps from another primary
                 return False
-            self._goal = _Goal(number, log)
+            self._goal = _Goal(number, log, began)
         number = self._unapplied.number
         replica = await _position(self._reader)
         if self._goal is not None:
             number = self._goal.number
             if replica.log < self._goal.log:
                 return False
+            self._certain_until = self._goal.at
             self._goal = None
         elif not replica.ended and self.age is None:
             return False
@@ -195,4 +247,4 @@ async def _by_key(look_up: LookUp, connection: ReaderConnection, keys: Sequence[
 
 async def _position(connection: ReaderConnection) -> _Position:
     (row,) = await connection.fetch(SQL["position"])
-    return _Position(row["log"], row["ended"])
+    return _Position(row["log"], row["received"], row["ended"])

@@ -62,7 +62,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "loadtest/days/order.py": {"node", "loadtest"},
     "loadtest/standby.py": {"node", "loadtest"},
     "loadtest/bench_search.py": {"node", "loadtest"},
-    "loadtest/bench_invalidation.py": {"node", "loadtest"},
+    "loadtest/bench_invalidation.py": {"node", "registry", "loadtest"},
     "loadtest/bench_replica.py": {"node", "loadtest"},
 }
 WIRE = ("codes", "envelope", "fields", "message", "bodies", "credential", "fragments", "replication")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
+import gc
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -19,9 +17,9 @@ import pytest_asyncio
 from node import database, embedded
 from node.database import DatabaseAway, Listener, LoginRefused, Pool, database_errors, open_pool, transaction
 from node.embedded import EmbeddedPostgres
-from node.embedded_processes import processes_of
 from node.migrate import migrate
 from tests.support.docking import until
+from tests.support.silence import silent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,19 +43,6 @@ async def pool(server: EmbeddedPostgres) -> AsyncIterator[Pool]:
     pool = await open_pool(server.url(), "biaoshi_writer", size=2, seconds=1, name="test")
     yield pool
     pool.terminate()
-
-
-@contextlib.contextmanager
-def silent(server: EmbeddedPostgres) -> Iterator[None]:
-    """All processes of the server are stopped: connections stand, and nothing answers."""
-    pids = processes_of(server.directory.cluster)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 async def ask(pool: Pool) -> int:
@@ -151,6 +136,35 @@ async def test_a_connection_that_fell_silent_is_left_with_all_others_of_its_pool
         await ask(pool)
     async with pool.acquire() as one, pool.acquire() as other:
         assert not before & {one.get_server_pid(), other.get_server_pid()}
+
+
+async def test_whoever_leaves_a_silent_pool_leaves_nothing_to_complain_of(
+    server: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    pool = await open_pool(server.url(), "biaoshi_writer", size=2, seconds=0.3, name="left")
+    try:
+        async with (
+            transaction(pool),
+            transaction(pool),
+        ):  # two connections; one of them rests when the server falls silent
+            pass
+        with silent(server):
+            with pytest.raises(DatabaseAway):
+                async with transaction(pool) as connection:
+                    await connection.execute("SELECT 1")
+            for _ in range(2):  # one opens the other anew, and closes what there was
+                with pytest.raises(DatabaseAway):
+                    async with transaction(pool):
+                        pass
+            await asyncio.sleep(0.5)  # no answer to the last word of what was closed
+        gc.collect()
+        assert complaints == []
+        assert caplog.record_tuples == []
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+        pool.terminate()
 
 
 async def test_a_stopped_server_is_away_and_heals(server: EmbeddedPostgres, pool: Pool) -> None:

@@ -14,6 +14,7 @@ from resolver.answer import Absence, Answer, Found, Missing, Query, ResolverAway
 from resolver.chain import Resolver
 from tests.support.replicated import Pair, pair, until
 from tests.support.shelf import PUMP_VALUES, Shelf, resolver_of, shelf_at, values
+from tests.support.silence import silent
 
 PUMP, VALVE, TAP, NEW = "88.101.1/PUMP", "88.101.1/VALVE", "88.101.1/TAP", "88.101.1/NEW"
 END_LISTENERS = (
@@ -211,6 +212,54 @@ async def test_the_primary_is_killed_the_replica_goes_on_and_is_promoted() -> No
             async with shelf_at(servers.standby.url()) as promoted:
                 await promoted.delete(PUMP)
             await answers(resolver, PUMP, Missing(Absence.UNKNOWN))
+
+
+async def test_a_silent_primary_keeps_nobody_from_what_the_replica_has(servers: Pair, shelf: Shelf) -> None:
+    async with reading(servers, lookup_seconds=0.4) as resolver:
+        await settled(resolver)
+        await servers.pause()
+        await shelf.register("88.101.1/FIRST")
+        await until(lambda: _compares(resolver))
+        await shelf.update(VALVE, CHANGED)  # the primary will not say that the replica has these two
+        await shelf.register(NEW)
+        await servers.received()
+        with silent(servers.primary):
+            with pytest.raises(ResolverAway):  # received, and not applied: known to be old
+                await resolver.resolve(ask(VALVE))
+            await servers.resume()
+            await until(lambda: _has_compared(resolver))
+            await last_words(resolver)
+            with pytest.raises(ResolverAway):
+                await resolver.resolve(ask(VALVE), anew=True)
+            await until(lambda: _deaf(resolver))
+            await last_words(resolver)
+        await until(lambda: _listens(resolver))
+        await settled(resolver)
+        before = looked_up()
+        assert await url_of(resolver, VALVE) == CHANGED[0].data
+        assert await url_of(resolver, NEW) == PUMP_VALUES[0].data
+        assert await resolver.resolve(ask("88.101.1/none")) == Missing(Absence.UNKNOWN)
+        assert looked_up()[0] == before[0] + 3  # of the last words none was kept
+
+
+async def last_words(resolver: Resolver) -> None:
+    """What nobody can prove is answered, and marked."""
+    for identifier, value in ((VALVE, CHANGED[0].data), (NEW, PUMP_VALUES[0].data)):
+        answer = await resolver.resolve(ask(identifier))
+        assert isinstance(answer, Found)
+        assert answer.values[0].data == value
+        assert answer.age is not None
+    assert await resolver.resolve(ask("88.101.1/none")) == Missing(Absence.UNKNOWN)
+
+
+async def _compares(resolver: Resolver) -> bool:
+    """Whether the replica is known to lack something that the primary has written."""
+    replica = resolver._replica
+    return replica is not None and replica._goal is not None
+
+
+async def _has_compared(resolver: Resolver) -> bool:
+    return not await _compares(resolver)
 
 
 async def _deaf(resolver: Resolver) -> bool:

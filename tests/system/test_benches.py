@@ -142,12 +142,12 @@ def test_every_change_shows_at_every_worker(printed: dict[str, str]) -> None:
     told = re.findall(
         r"^\| (.+) at every worker, (idle|others asking), p99 +\| ([\d.]+) ", printed["invalidation"], re.M
     )
-    assert len({row[:2] for row in told}) == len(told) == 10
+    assert len({row[:2] for row in told}) == len(told) == 14
 
 
 def test_a_standby_is_measured_beside_the_primary(printed: dict[str, str]) -> None:
     told = printed["replica"]
-    assert len(re.findall(r"at the resolver that reads the standby, p99 .*reads the primary", told)) == 5
+    assert len(re.findall(r"at the resolver that reads the standby, p99 .*reads the primary", told)) == 7
     assert (
         len(re.findall(r"^\| an answer (?:remembered|looked up), read from the standby +\| [\d.]+ ", told, re.M)) == 2
     )
