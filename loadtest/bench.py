@@ -35,6 +35,10 @@ PARTS = (
     "online",
     "headroom",
     "counting",
+    "snms",
+    "link",
+    "search",
+    "pages",
 )
 """Each is ``loadtest.bench_PART`` and offers ``short``."""
 _PART_SECONDS = 300.0

@@ -20,14 +20,15 @@ import aiohttp
 import asyncpg
 
 from loadtest.bench_node import Cost, Ground, costs_of, ground
+from loadtest.rows import Row
 
 ROWS = 2_000
 _VERSION = "bench-valve"
 _BAD = 7
 
 
-async def bench(calls: int) -> None:
-    """Print the table. Exits when an answer was not as it must be."""
+async def bench(calls: int) -> tuple[float, float]:
+    """Print the table; identifiers a second by SNMS and by ``/v1``. Exits when an answer was not as it must be."""
     async with (
         ground() as place,
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {place.token}"}) as session,
@@ -43,6 +44,13 @@ async def bench(calls: int) -> None:
         _print("/v1 bulk", statistics.median(bulk), ROWS, costs, ROWS * calls)
         print(f"ratio SNMS to /v1 bulk: {statistics.median(bulk) / statistics.median(seconds):.2f}")
         await _check(place, (ROWS - _BAD) * (calls + 1) + ROWS * calls)
+    return ROWS / statistics.median(seconds), ROWS / statistics.median(bulk)
+
+
+async def short() -> list[Row]:
+    """For ``make bench``."""
+    snms, bulk = await bench(10)
+    return [Row(f"SNMS batchCreate of {ROWS:,}", snms, "identifiers/s", "/v1 bulk of the same", bulk)]
 
 
 def _print(what: str, seconds: float, rows: int, costs: Mapping[str, Cost], total: int) -> None:

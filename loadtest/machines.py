@@ -68,8 +68,14 @@ class Mould:
     encoder: Encoder
 
 
-async def publish(client: Client, name: str) -> Mould:
-    """A published template of that name, with the attributes of a machine. Raises as ``Client.post``."""
+async def bring(place: Ground, rows: int) -> None:
+    """Templates of machines and valves, and ``stock``. Raises as ``Client.post``."""
+    client = place.scene.client.acting_with(place.token)
+    await stock(place, rows, await _publish(client, "machine"), await _publish(client, "valve"))
+
+
+async def _publish(client: Client, name: str) -> Mould:
+    """A published template of that name, with the attributes of a machine."""
     made = await client.post("/v1/templates", {**MACHINE, "name": name})
     published = await client.post(f"/v1/templates/{made['template_id']}/publish")
     template = Template.from_json({**MACHINE, "name": name, "version": 1})

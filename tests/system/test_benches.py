@@ -22,8 +22,10 @@ from loadtest import (
     bench_invalidation,
     bench_link,
     bench_node,
+    bench_pages,
     bench_register,
     bench_replica,
+    bench_search,
     bench_snms,
 )
 from loadtest.rows import Row, as_markdown
@@ -45,6 +47,7 @@ async def _on_one_node() -> dict[str, str]:
         stock = Stocked(place, Stock([place.prefix], 300), {place.prefix: place.token})
         await load(place.scene.server.url(), stock.stock)
         with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(bench_pages, "bring", lambda *_: asyncio.sleep(0))  # the search has brought them
             for name, module, ran in (
                 ("snms", bench_snms, lambda: bench_snms.bench(2)),
                 ("bulk", bench_bulk, lambda: bench_bulk.bench(300, 1)),
@@ -55,6 +58,8 @@ async def _on_one_node() -> dict[str, str]:
                 ("link", bench_link, lambda: bench_link.bench(1, 200, 400, 2_000)),
                 ("invalidation", bench_invalidation, lambda: _shown(bench_invalidation.bench(2))),
                 ("replica", bench_replica, lambda: _shown(bench_replica.bench(1, 1, 20))),
+                ("search", bench_search, lambda: bench_search.measured(2_000, 1)),
+                ("pages", bench_pages, lambda: bench_pages.measured(2_000, 1)),
             ):
                 opened, given = ("stocked", stock) if name == "headroom" else ("ground", place)
                 patched.setattr(module, opened, lambda *_, given=given: contextlib.nullcontext(given))
@@ -151,6 +156,13 @@ def test_a_standby_is_measured_beside_the_primary(printed: dict[str, str]) -> No
     assert (
         len(re.findall(r"^\| an answer (?:remembered|looked up), read from the standby +\| [\d.]+ ", told, re.M)) == 2
     )
+
+
+def test_every_kind_of_search_and_every_page_is_measured(printed: dict[str, str]) -> None:
+    searches = re.findall(r"^.+  +[\d.]+ / [\d.]+ .* [\d,]+(?:, .*)?$", printed["search"], re.M)
+    assert len(searches) == len(bench_search.kinds(2_000))
+    shown = re.findall(r"^.+  +[\d.]+ / [\d.]+ +(?:[\d.]+ / [\d.]+|–)$", printed["pages"], re.M)
+    assert len(shown) == len(bench_pages.pages("88.1.1", 2_000, 0))
 
 
 @pytest.mark.skipif(COMPILER is None, reason="the client of this bench is a program in C")
