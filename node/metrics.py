@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import Counter as Counts
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -47,12 +47,16 @@ def family_of(path: str) -> str:
     return "proxy"
 
 
-def observe_many(family: str, seconds: Sequence[float]) -> None:
-    """Many observations of the latency of a family of paths: what each alone would do, with one addition a bucket."""
+def observe_many(family: str, latencies: Mapping[float, int]) -> None:
+    """Many observations of the latency of a family of paths, by seconds: what each alone would do, with one addition
+    a bucket.
+    """
     child = LATENCY.labels(family)
-    child._sum.inc(sum(seconds))
-    bounds = child._upper_bounds
-    for bucket, number in Counts(bisect_left(bounds, each) for each in seconds).items():
+    bounds, buckets = child._upper_bounds, Counts[int]()
+    for seconds, number in latencies.items():
+        buckets[bisect_left(bounds, seconds)] += number
+    child._sum.inc(sum(seconds * number for seconds, number in latencies.items()))
+    for bucket, number in buckets.items():
         child._buckets[bucket].inc(number)
 
 

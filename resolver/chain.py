@@ -179,6 +179,11 @@ class Resolver:
         """While it is the same, every entry stands that stood before."""
         return self._identifiers.cache.epoch
 
+    @property
+    def remembered(self) -> Cache:
+        """What is remembered of identifiers; whoever keeps copies goes by its ``epoch``."""
+        return self._identifiers.cache
+
     def standing(self, key: Key) -> Entry | None:
         """The entry of an identifier that may be answered now without asking anybody."""
         loaded = self._identifiers.fresh(key)

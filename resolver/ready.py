@@ -14,7 +14,7 @@ from resolver.second_chance import SecondChance
 class Ready(Protocol):
     """``entry`` is what the answer was made of, ``as_of`` when it was last seen to stand."""
 
-    as_of: tuple[int, int]
+    as_of: int
 
     @property
     def key(self) -> Key: ...
@@ -23,18 +23,22 @@ class Ready(Protocol):
     def entry(self) -> Entry | None: ...
 
 
+_ROUND = 10  # seconds
+
 R = TypeVar("R", bound=Ready)
 
 
 class ReadyStore(Generic[R]):
     """By question, at most ``bound`` bytes as ``weigh`` counts question and answer.
 
-    Whether an entry stands is asked again in each second, and whenever something has changed anywhere (ADR 0012).
+    Whether an entry stands is asked again whenever something has changed anywhere (ADR 0012), and by turns: so the
+    resolver learns that it is in use, at most ten seconds late.
     """
 
     def __init__(self, resolver: Resolver, bound: int, weigh: Callable[[bytes, R], int]) -> None:
         self._resolver = resolver
-        self._second = 0
+        self._remembered = resolver.remembered
+        self._seconds = self._rounds = 0
         self._kept: SecondChance[bytes, R] = SecondChance(bound, weigh)
         self._get = self._kept.get
         self._hits = 0
@@ -48,7 +52,7 @@ class ReadyStore(Generic[R]):
         if slot is None:
             return None
         answer = slot.value
-        as_of = self._resolver.epoch, self._second
+        as_of = self._remembered.epoch + self._rounds  # both only grow: it is another whenever one of them is
         if answer.as_of != as_of:
             if self._resolver.standing(answer.key) is not answer.entry:
                 self._kept.drop(question)
@@ -59,8 +63,9 @@ class ReadyStore(Generic[R]):
         return answer
 
     def next_second(self) -> None:
-        """Ask anew whether entries stand, by which the resolver learns that they are in use; and tell the metrics."""
-        self._second += 1
+        """Tell the metrics, and in its turn ask anew whether entries stand."""
+        self._seconds += 1
+        self._rounds = self._seconds // _ROUND
         self.tell_hits()
 
     def tell_hits(self) -> None:

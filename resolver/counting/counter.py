@@ -120,8 +120,9 @@ class ResolutionCounter:
 
         The event loop's turn that ``count`` waits for costs 2 µs and a system call, as much as all the rest.
         """
-        self._pending.extend(events)
-        self.settle()
+        if self._pending:
+            self.settle()
+        self._book(events)
 
     def note_tenant(self, source: str, enterprise_id: UUID) -> None:
         """An account of an enterprise acted from an address: event files say so, at most once an hour for each."""
@@ -130,6 +131,9 @@ class ResolutionCounter:
     def settle(self) -> None:
         """Book what was noted."""
         pending, self._pending = self._pending, []
+        self._book(pending)
+
+    def _book(self, pending: Sequence[Booked]) -> None:
         now = self._clock()
         if not self._minute_begins <= now < self._minute_ends:
             self._turn(now)

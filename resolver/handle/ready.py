@@ -46,7 +46,7 @@ class ReadyAnswer(msgspec.Struct, gc=False, eq=False):
     key: Key
     outcome: Outcome
     size: int
-    as_of: tuple[int, int] = -1, -1
+    as_of: int = -1
     _fragments: tuple[tuple[bytes, bytes], ...] | None = None
 
     @classmethod

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from node.http_server import Bounds, HttpServer, bind
 from node.web import WebSettings
 from resolver.chain import Resolver
 from resolver.counting.counter import ResolutionCounter
+from resolver.counting.event_file import Booked
 from resolver.counting.never import NeverCounts
 from resolver.handle.computing import Computing
 from resolver.http.front.front import HttpFront
@@ -37,6 +38,12 @@ class Noting(ResolutionCounter):
         super().count(key, interface, outcome, source, *rest, **named)
         marks = named.get("marks", rest[2] if len(rest) > 2 else 0)
         self.told.append((key, interface, outcome, source, marks))
+
+    def count_left(self, events: Sequence[Booked]) -> None:
+        super().count_left(events)
+        self.told += [
+            (key, interface, outcome, source, marks) for key, interface, outcome, source, _, _, marks in events
+        ]
 
 
 @dataclass(slots=True)

@@ -19,7 +19,8 @@ from resolver.http.front.ready import HttpAnswer
 from resolver.http.front.simple import BEGIN, END, LONGEST, Asked, asked_in, may_become_simple
 
 if TYPE_CHECKING:
-    from resolver.http.front.front import Client, HttpFront
+    from resolver.http.front.front import HttpFront
+    from resolver.http.front.telling import Client
 
 _AT_ONCE = 64 * 1024  # bytes of answers after which others have their turn
 _GATHERED = 64 * 1024  # bytes of requests that may wait behind one
@@ -42,7 +43,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answered_at", "_block", "_client", "_data", "_deadline", "_ended", "_find", "_front", "_inner", "_message",
-        "_onward", "_reading", "_transport", "_waiting", "_writable",
+        "_onward", "_reading", "_transport", "_waiting", "_writable", "_write",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -66,6 +67,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of its family
+        self._write = self._transport.write
         if not self._front.enter(self):
             self._ended = True
             transport.close()
@@ -73,19 +75,18 @@ class Connection(asyncio.Protocol):
         self._deadline = self._front.loop.call_later(self._front.idle_seconds, self._look_at_the_clock)
 
     def data_received(self, data: bytes) -> None:
-        if self._inner is not None:
-            self._inner.data_received(data)
-            return
         block = self._block
-        if not self._data and self._writable and block and data.endswith(block) and data.startswith(BEGIN):
+        if block and not self._data and self._writable and data.endswith(block) and data.startswith(BEGIN):
             # The usual: one more request like the last. What is found is a target, so nothing else stands before it.
-            began = perf_counter()
             target = data[_TARGET : -len(block)]
             answer = self._find(target)
             if answer is not None:
-                self._transport.write(self._message(answer, target, self._client, began))
-                self._answered_at = began
+                self._write(self._message(answer, target, self._client))
+                self._answered_at = self._front.turn_began
                 return
+        if self._inner is not None:
+            self._inner.data_received(data)
+            return
         self._data += data
         self._take()
 
@@ -135,11 +136,11 @@ class Connection(asyncio.Protocol):
             if target is None or answer is None:
                 others = self._waiting is None
                 break
-            out.append(self._message(answer, target, self._client, began))
+            out.append(self._message(answer, target, self._client))
             size += len(out[-1])
             place = end
         if out:
-            self._transport.write(b"".join(out))
+            self._write(b"".join(out))
             self._answered_at = began
         self._data = data[place:]
         if size >= _AT_ONCE:
@@ -215,7 +216,7 @@ class Connection(asyncio.Protocol):
             # Counted as by aiohttp, though its client may have left.
             message = self._message(answer, waiting.target, self._client, waiting.began)
             if not self._transport.is_closing():
-                self._transport.write(message)
+                self._write(message)
             self._data = self._data[waiting.size :]
             self._answered_at = perf_counter()
         if self._ended:
@@ -229,7 +230,7 @@ class Connection(asyncio.Protocol):
         """The connection is aiohttp's from here on, with all that is not answered."""
         self._leave()
         self._front.handed_over += 1
-        data, self._data = self._data, b""
+        data, self._data, self._block = self._data, b"", b""
         inner = self._inner = self._onward()
         inner.connection_made(self._transport)
         if not self._writable:

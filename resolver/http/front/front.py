@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from time import perf_counter, time
-from typing import NamedTuple
 
 import msgspec
 
@@ -18,17 +18,11 @@ from resolver.counting.counter import ResolutionCounter
 from resolver.http.front.connection import Connection
 from resolver.http.front.ready import READY_BYTES, HttpAnswer, ReadyAnswers
 from resolver.http.front.simple import Block, Blocks
-from resolver.http.front.telling import Telling
+from resolver.http.front.telling import Client, Left, Telling
 
 _SECOND = 1.0
-
-
-class Client(NamedTuple):
-    """Who asks: its address, the same as JSON, and what marks it."""
-
-    source: str
-    source_json: bytes
-    marks: int
+_INTERFACE = Interface.HANDLE_JSON
+_LONGEST_MICROS = 2**32 - 1
 
 
 class HttpFront:
@@ -56,7 +50,7 @@ class HttpFront:
         self.clock = clock
         self.loop = asyncio.get_running_loop()
         self._trusted_proxies = trusted_proxies
-        self._count = counter.count
+        self._count_left = counter.count_left
         self._telling = Telling(write, self.loop.call_later)
         self._tell = self._telling.tell
         self._connections: set[Connection] = set()
@@ -64,8 +58,11 @@ class HttpFront:
         self._stopping = False
         self.handed_over = 0
         """Connections that aiohttp took over."""
-        self._ids = os.urandom(8).hex().encode()  # of requests: this process's, and a number
-        self._number = 0
+        # Of requests: this process's, and a number.
+        self._next_id = map((os.urandom(8).hex().encode() + b"%016x").__mod__, itertools.count(1)).__next__
+        self._leaving: list[Left] = []
+        self._settle = self.settle  # bound once
+        self.turn_began = self._now = 0.0
         self._date, self._date_ends = b"", 0.0
         self._ticking: asyncio.TimerHandle | None = None
 
@@ -111,6 +108,7 @@ class HttpFront:
 
     def tell_now(self) -> None:
         """Let lines and metrics wait no longer."""
+        self.settle()
         self._telling.flush()
         self.ready.tell_hits()
 
@@ -127,16 +125,44 @@ class HttpFront:
         source = client_address(told, block.forwarded_for, self._trusted_proxies)
         return Client(source, msgspec.json.encode(source), block.marks)
 
-    def message(self, answer: HttpAnswer, target: bytes, client: Client, began: float) -> bytes:
-        """The bytes of an answer that leaves now; it counts, and is told of. ``began`` by ``perf_counter``."""
-        now = self.clock()
+    def message(self, answer: HttpAnswer, target: bytes, client: Client, began: float = 0.0) -> bytes:
+        """The bytes of an answer that leaves in this turn of the event loop; behind it, it counts and is told of.
+
+        ``began`` by ``perf_counter`` when it was asked for, 0 unless it had to wait for more than its turn.
+        """
+        leaving = self._leaving
+        if not leaving:
+            self._begin_turn()
+        request_id = self._next_id()
+        leaving.append((answer, target, client, request_id, began))
+        return b"".join((answer.head, request_id, answer.middle, self._date, answer.body))
+
+    def _begin_turn(self) -> None:
+        self.turn_began = perf_counter()
+        self._now = now = self.clock()
         if not self._date_ends - 1 <= now < self._date_ends:
             self._date = formatdate(now, usegmt=True).encode() + b"\r\n\r\n"
             self._date_ends = int(now) + 1.0
-        self._number += 1
-        request_id = b"%b%016x" % (self._ids, self._number)
-        seconds = perf_counter() - began
-        micros = min(int(seconds * 1e6), 2**32 - 1)
-        self._count(answer.key, Interface.HANDLE_JSON, answer.outcome, client.source, micros, 0, client.marks)
-        self._tell((request_id, target, answer.status, seconds, client.source_json, now))
-        return b"".join((answer.head, request_id, answer.middle, self._date, answer.body))
+        self.loop.call_soon(self._settle)
+
+    def settle(self) -> None:
+        """Count what left in a turn, and tell of it."""
+        left, self._leaving = self._leaving, []
+        if not left:
+            return
+        ended = perf_counter()
+        micros = _micros(ended - self.turn_began)
+        self._count_left(
+            [
+                (
+                    answer.key, _INTERFACE, answer.outcome, client.source,
+                    _micros(ended - began) if began else micros, 0, client.marks,
+                )
+                for answer, _, client, _, began in left
+            ]
+        )  # fmt: skip
+        self._tell(left, self.turn_began, ended, self._now)
+
+
+def _micros(seconds: float) -> int:
+    return min(int(seconds * 1e6), _LONGEST_MICROS)

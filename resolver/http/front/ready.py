@@ -32,7 +32,7 @@ class HttpAnswer(msgspec.Struct, gc=False, eq=False):
     key: Key
     outcome: Outcome
     entry: Entry | None
-    as_of: tuple[int, int] = (-1, -1)
+    as_of: int = -1
 
 
 class ReadyAnswers(ReadyStore[HttpAnswer]):

@@ -5,14 +5,15 @@ The same fields in the same order, in batches: by the logger and ``observe`` eac
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 from yarl import URL
 
 from node import metrics
+from resolver.http.front.ready import HttpAnswer
 
 PATH = "/api/handles/"
 
@@ -20,10 +21,27 @@ _SECONDS = 0.1
 _WAITING = 256
 _WRITE_BYTES = 4096  # what a pipe takes whole, though several workers write to it (PIPE_BUF)
 _LONGEST_PATH = 512
+_REQUEST, _PATH = b'{"request_id":"', b'","method":"GET","path":"'
+_TAIL = (
+    b'","status":%d,"milliseconds":%.2f,"source":%b,"caller":"","event":"request","level":"info",'
+    b'"timestamp":"%b.%06dZ"}\n'
+)
+_PERCENT = ord("%")
+_PATH_BYTES = PATH.encode()
+_LONGEST_TARGET = _LONGEST_PATH - len(PATH)
 _FAMILY = metrics.family_of(PATH)
 
-Told = tuple[bytes, bytes, int, float, bytes, float]
-"""Request id, target, status, seconds that it took, the client's address as JSON, Unix time."""
+
+class Client(NamedTuple):
+    """Who asks: its address, the same as JSON, and what marks it."""
+
+    source: str
+    source_json: bytes
+    marks: int
+
+
+Left = tuple[HttpAnswer, bytes, Client, bytes, float]
+"""An answer that left, to what target, to whom, the request's id, and when it was asked for (0: in its turn)."""
 
 
 class Telling:
@@ -34,58 +52,63 @@ class Telling:
     ) -> None:
         self._write = write
         self._later = later
-        self._waiting: list[Told] = []
-        self._second, self._second_text = 0, ""
+        self._turns: list[tuple[Sequence[Left], float, float, float]] = []
+        self._waiting = 0
+        self._second, self._second_text = 0, b""
 
-    def tell(self, told: Told) -> None:
-        """Of one request; within a moment everybody knows."""
-        waiting = self._waiting
-        waiting.append(told)
-        if len(waiting) == 1:
+    def tell(self, left: Sequence[Left], began: float, ended: float, at: float) -> None:
+        """Of what left in one turn of the event loop; within a moment everybody knows.
+
+        ``began`` and ``ended`` by ``perf_counter``, ``at`` in Unix time.
+        """
+        if not self._waiting:
             self._later(_SECONDS, self.flush)
-        elif len(waiting) >= _WAITING:
+        self._turns.append((left, began, ended, at))
+        self._waiting += len(left)
+        if self._waiting >= _WAITING:
             self.flush()
 
     def flush(self) -> None:
         """Now."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        for status, number in Counter(told[2] for told in waiting).items():
+        turns, self._turns = self._turns, []
+        self._waiting = 0
+        lines: list[bytes] = []
+        statuses: dict[int, int] = {}
+        latencies: dict[float, int] = {}
+        for left, turn_began, ended, at in turns:
+            status, source, tail = 0, b"", b""
+            for answer, target, client, request_id, began in left:
+                if answer.status != status or client.source_json != source or began:
+                    # The rest of the line is the same for all that were answered alike in this turn.
+                    status, source = answer.status, b"" if began else client.source_json
+                    seconds = ended - (began or turn_began)
+                    tail = _TAIL % (status, seconds * 1000, client.source_json, self._second_of(at), at % 1 * 1e6)
+                latencies[seconds] = latencies.get(seconds, 0) + 1
+                statuses[status] = statuses.get(status, 0) + 1
+                lines.append(b"".join((_REQUEST, request_id, _PATH, path_json(target), tail)))
+        for status, number in statuses.items():
             metrics.REQUESTS.labels(_FAMILY, "GET", status).inc(number)
-        metrics.observe_many(_FAMILY, [told[3] for told in waiting])
+        metrics.observe_many(_FAMILY, latencies)
         if self._write is not None:
-            self._write_lines([self._line(*told) for told in waiting])
+            self._write_lines(lines)
 
-    def _write_lines(self, lines: Sequence[str]) -> None:
+    def _write_lines(self, lines: Sequence[bytes]) -> None:
         assert self._write is not None
-        begin, size = 0, 0
-        for at, line in enumerate(lines):
-            size += (length := len(line.encode()))
-            if size > _WRITE_BYTES and at > begin:
-                self._write("".join(lines[begin:at]))
-                begin, size = at, length
-        self._write("".join(lines[begin:]))
+        step = max(1, _WRITE_BYTES // max(map(len, lines), default=1))
+        for begin in range(0, len(lines), step):
+            self._write(b"".join(lines[begin : begin + step]).decode())
 
-    def _line(self, request_id: bytes, target: bytes, status: int, seconds: float, source: bytes, at: float) -> str:
-        return (
-            f'{{"request_id":"{request_id.decode()}","method":"GET","path":{path_json(target)},"status":{status},'
-            f'"milliseconds":{seconds * 1000:.2f},"source":{source.decode()},"caller":"","event":"request",'
-            f'"level":"info","timestamp":"{self._time_text(at)}"}}\n'
-        )
-
-    def _time_text(self, at: float) -> str:
+    def _second_of(self, at: float) -> bytes:
         second = int(at)
         if second != self._second:
             self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
-        return f"{self._second_text}.{int((at - second) * 1e6):06d}Z"
+            self._second_text = datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00").encode()
+        return self._second_text
 
 
-def path_json(target: bytes) -> str:
+def path_json(target: bytes) -> bytes:
     """The path as a request's line has it: decoded and cut."""
-    raw = target.decode()
-    if "%" in raw:
-        path = URL.build(path=PATH + raw, encoded=True).path[:_LONGEST_PATH]
-        return msgspec.json.encode(path).decode()
-    return f'"{(PATH + raw)[:_LONGEST_PATH]}"'
+    if _PERCENT not in target:
+        return _PATH_BYTES + target[:_LONGEST_TARGET]
+    path = URL.build(path=PATH + target.decode(), encoded=True).path[:_LONGEST_PATH]
+    return msgspec.json.encode(path)[1:-1]
