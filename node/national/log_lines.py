@@ -61,13 +61,16 @@ class LogLines:
 
     def add(self, line: Mapping[str, Any], at: datetime) -> None:
         """One more line; ``at`` is when it happened."""
-        self._loose += _encode(line)
-        self._loose += b"\n"
+        self.add_encoded(_encode(line) + b"\n", 1, at, at)
+
+    def add_encoded(self, lines: bytes, rows: int, first: datetime, last: datetime) -> None:
+        """Some more lines, each with its end; ``first`` and ``last`` are the earliest and the latest of them."""
+        self._loose += lines
         if len(self._loose) >= _STRETCH:
             self._pack()
-        self._rows += 1
-        self._first = at if self._first is None else min(self._first, at)
-        self._last = at if self._last is None else max(self._last, at)
+        self._rows += rows
+        self._first = first if self._first is None else min(self._first, first)
+        self._last = last if self._last is None else max(self._last, last)
 
     def finish(self, source: str) -> LogFile | None:
         """The file; ``None`` without a line."""

@@ -2,7 +2,7 @@
 
 A node brings a snapshot by pages and from its position on the changes; one row says how far the records go. While
 a new snapshot is under way the records of the old one stay and answer; with its last page whatever is not in it is
-gone. A page is one transaction, copied into a temporary table and put in its place by one statement.
+gone. A page is one transaction: what is new in it is copied, what stands is renewed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from node.identifier import fold
 from node.national.bulk import LARGEST_PAGE, StandbyPage, StandbyRecord, StandbyState
 from node.national.messages import encode
 from node.packing import unpacked
-from node.record import InvalidRecord, decode_values
+from node.record import InvalidRecord, check_record
 from node.sql import statements_beside
 from node.upper.exchange import Question
 from node.upper.nodes import note_node
@@ -32,7 +32,7 @@ _HEAD = msgspec.json.Decoder(StandbyPage)
 _RECORDS = msgspec.json.Decoder(StandbyRecord)
 _NO_SNAPSHOT = UUID(int=0)
 _DROPPING_SECONDS = 300.0
-_ROW = ("name_key", "name", "record")
+_ROW = ("delegated_prefix", "name_key", "name", "snapshot_id", "record")
 
 
 class StandbyPageMalformed(Malformed):
@@ -165,7 +165,7 @@ def _read_page(body: bytes, delegated_prefix: str) -> _Page:
 
 def _check_record(record: StandbyRecord) -> None:
     try:
-        decode_values(record.record)
+        check_record(record.record)
     except InvalidRecord as error:
         raise StandbyPageMalformed(f"the record of {record.name} is none: {error.detail}") from None
 
@@ -197,9 +197,17 @@ async def _put_in_place(connection: Connection, delegated_prefix: str, page: _Pa
     """How many records there are more than before."""
     more = 0
     if page.kept:
-        await connection.execute(_SQL["make_page"])
-        await connection.copy_records_to_table("standby_page", records=page.kept, columns=_ROW)
-        more += int(await connection.fetchval(_SQL["put_page"], delegated_prefix, snapshot_id))
+        keys = [key for key, _, _ in page.kept]
+        standing = {row["name_key"] for row in await connection.fetch(_SQL["names_standing"], delegated_prefix, keys)}
+        known = [row for row in page.kept if row[0] in standing]
+        new = [(delegated_prefix, key, name, snapshot_id, octets) for key, name, octets in page.kept
+               if key not in standing]  # fmt: skip
+        if known:
+            await connection.execute(_SQL["renew_records"], delegated_prefix, snapshot_id, *zip(*known, strict=True))
+        if new:
+            # Half of what an INSERT with ON CONFLICT costs, and less of the log.
+            await connection.copy_records_to_table("docked_standby_record", records=sorted(new), columns=_ROW)
+        more += len(new)
     if page.gone:
         more -= int(await connection.fetchval(_SQL["remove_names"], delegated_prefix, page.gone))
     return more

@@ -13,22 +13,15 @@ FROM docked_standby WHERE delegated_prefix = $1 FOR UPDATE
 SELECT position, records, snapshot_id, snapshot_position, coalesce(snapshot_after, '') AS snapshot_after
 FROM docked_standby WHERE delegated_prefix = $1
 
--- name: make_page
--- A page lies here before it takes its place; gone with its transaction.
-CREATE TEMPORARY TABLE IF NOT EXISTS standby_page (
-    name_key text COLLATE "C", name text COLLATE "C", record bytea
-) ON COMMIT DELETE ROWS
+-- name: names_standing
+-- Which of the names of a page are there already.
+SELECT name_key FROM docked_standby_record WHERE delegated_prefix = $1 AND name_key = ANY($2::text[])
 
--- name: put_page
--- The records of a page in their places; how many were not there before.
-WITH put AS (
-    INSERT INTO docked_standby_record AS known (delegated_prefix, name_key, name, snapshot_id, record)
-    SELECT $1, name_key, name, $2, record FROM standby_page ORDER BY name_key
-    ON CONFLICT (delegated_prefix, name_key) DO UPDATE
-    SET name = excluded.name, snapshot_id = excluded.snapshot_id, record = excluded.record
-    RETURNING known.xmax = 0 AS fresh
-)
-SELECT count(*) FILTER (WHERE fresh) FROM put
+-- name: renew_records
+-- What those are now; what is new is copied.
+UPDATE docked_standby_record AS known SET name = told.name, snapshot_id = $2, record = told.record
+FROM unnest($3::text[], $4::text[], $5::bytea[]) AS told (name_key, name, record)
+WHERE known.delegated_prefix = $1 AND known.name_key = told.name_key
 
 -- name: remove_names
 -- What is to be answered no more; how many were there.

@@ -48,8 +48,11 @@ SELECT min(history_id) FROM identifier_history WHERE history_id > $1 AND history
 
 -- name: entries_within
 -- Every entry of a stretch of history: only what stays as it is, so that the same stretch always says the same.
-SELECT h.history_id, h.at, h.action, p.prefix, h.suffix_key, h.version, h.interface, h.account_id, h.batch_id,
-       h.registered_at
-FROM identifier_history h JOIN prefix p ON p.prefix_id = h.prefix_id
-WHERE h.history_id > $1 AND h.history_id <= $2
-ORDER BY h.history_id
+-- Those that differ in position and suffix only are one row: of a chunk of a batch all are.
+SELECT p.prefix, h.*
+FROM (
+    SELECT prefix_id, at, action, version, interface, account_id, batch_id, registered_at,
+           array_agg(history_id) AS positions, array_agg(suffix_key) AS suffix_keys
+    FROM identifier_history WHERE history_id > $1 AND history_id <= $2
+    GROUP BY prefix_id, at, action, version, interface, account_id, batch_id, registered_at
+) h JOIN prefix p ON p.prefix_id = h.prefix_id

@@ -304,7 +304,8 @@ class Standby:
             until = rows[fits]["position"] - 1
             rows = rows[:fits]
         await connection.execute(_SQL["note_sending"], until)
-        return _Page("changes", until, await asyncio.to_thread(standby_records, rows), since=position)
+        once = {row["name"]: row for row in rows}  # whatever happened to it, it is what it is now
+        return _Page("changes", until, await asyncio.to_thread(standby_records, once.values()), since=position)
 
     async def _digests(self, position: int, sample: Sequence[str]) -> tuple[dict[str, str], list[StandbyRecord]]:
         """How the sample is answered now, and the records of those of it that have changed since a position."""

@@ -35,7 +35,7 @@ SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('en
 -- name: page_of_prefix
 -- The next identifiers of a prefix, in key order; with $5 also those that are answered no more. What goes beyond $4
 -- octets is left out, but never all.
-SELECT prefix, suffix_key, suffix, hidden, before >= $4 AS left_out, CASE WHEN before < $4 THEN record END AS record
+SELECT suffix_key, prefix || '/' || suffix AS name, hidden, before >= $4 AS left_out, CASE WHEN before < $4 THEN record END AS record
 FROM (
     SELECT a.*, coalesce(sum(octet_length(a.suffix_key) + coalesce(octet_length(a.record), 0))
                          OVER (ORDER BY a.suffix_key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
@@ -46,21 +46,22 @@ FROM (
 ORDER BY suffix_key
 
 -- name: page_of_changes
--- What the identifiers are now whose history has entries within a stretch, in the order of the first of those. What
--- goes beyond $3 octets, or $4 identifiers, is left out, but never all.
-WITH changed AS (
-    SELECT h.prefix_id, h.suffix_key, min(h.history_id) AS position FROM identifier_history h
-    WHERE h.history_id > $1 AND h.history_id <= $2
-    GROUP BY h.prefix_id, h.suffix_key
-)
-SELECT position, prefix, suffix, hidden, before >= $3 OR place > $4 AS left_out,
+-- What the identifiers are now whose history has entries within a stretch, once for each entry, in their order. What
+-- goes beyond $3 octets, or $4 entries, is left out, but never all. Sorted before it is counted, so that the view is
+-- asked once for each record.
+SELECT position, name, hidden, before >= $3 OR place > $4 AS left_out,
        CASE WHEN before < $3 AND place <= $4 THEN record END AS record
 FROM (
-    SELECT c.position, a.prefix, a.suffix, a.record, a.hidden, row_number() OVER (ORDER BY c.position) AS place,
-           coalesce(sum(octet_length(a.suffix_key) + coalesce(octet_length(a.record), 0))
-                    OVER (ORDER BY c.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-    FROM changed c
-    JOIN answered_identifier a ON a.prefix_id = c.prefix_id AND a.suffix_key = c.suffix_key
+    SELECT entry.*, count(*) OVER so_far AS place, sum(octets) OVER so_far - octets AS before
+    FROM (
+        SELECT h.history_id AS position, a.prefix || '/' || a.suffix AS name, a.record, a.hidden,
+               octet_length(a.suffix_key) + coalesce(octet_length(a.record), 0) AS octets
+        FROM identifier_history h
+        JOIN answered_identifier a ON a.prefix_id = h.prefix_id AND a.suffix_key = h.suffix_key
+        WHERE h.history_id > $1 AND h.history_id <= $2
+        ORDER BY h.history_id
+    ) entry
+    WINDOW so_far AS (ORDER BY position ROWS UNBOUNDED PRECEDING)
 ) page
 ORDER BY position
 
@@ -79,7 +80,7 @@ ORDER BY suffix_key <> '', prefix_id, suffix_key LIMIT $1
 
 -- name: due_records
 -- What some of them are answered as now; what goes beyond $3 octets is left out, but never all.
-SELECT prefix_id, suffix_key, prefix, suffix, hidden, before >= $3 AS left_out,
+SELECT prefix_id, suffix_key, prefix || '/' || suffix AS name, hidden, before >= $3 AS left_out,
        CASE WHEN before < $3 THEN record END AS record
 FROM (
     SELECT a.*, coalesce(sum(octet_length(a.suffix_key) + coalesce(octet_length(a.record), 0))
@@ -104,7 +105,7 @@ DELETE FROM standby_due WHERE transaction_id < $1::text::xid8
 -- name: sample
 -- How some identifiers are answered now, and whether that may be newer than what a position says; those that were never
 -- registered have no row.
-SELECT wanted.place, a.prefix, a.suffix, a.record, a.hidden,
+SELECT wanted.place, a.prefix || '/' || a.suffix AS name, a.record, a.hidden,
        EXISTS (SELECT FROM identifier_history h WHERE h.prefix_id = p.prefix_id AND h.suffix_key = wanted.suffix_key
                AND h.history_id > $3)
        OR EXISTS (SELECT FROM standby_due d WHERE d.prefix_id = p.prefix_id

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from node.record import (
     Reference,
     Value,
     ValueEncoder,
+    check_record,
     check_values,
     decode_references,
     decode_value,
@@ -270,3 +272,29 @@ def test_a_value_that_is_no_longer_public_differs_in_that_bit_only() -> None:
     )  # fmt: skip
     with pytest.raises(InvalidRecord):
         without_public_read(record[:-1], [1])
+
+
+def _refused(judge: Callable[[bytes], object], record: bytes) -> str | None:
+    try:
+        judge(record)
+    except InvalidRecord as error:
+        return error.detail
+    return None
+
+
+@given(st.lists(values, max_size=4), st.data())
+def test_a_record_is_checked_as_strictly_as_it_is_decoded(several: list[Value], data: st.DataObject) -> None:
+    record = bytearray(encode_values(several))
+    assert _refused(check_record, bytes(record)) is None
+    for _ in range(data.draw(st.integers(1, 3))):
+        record[data.draw(st.integers(0, len(record) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(record[: data.draw(st.integers(0, len(record)))])
+    for damaged in (bytes(record), cut, bytes(record) + b"x"):
+        assert _refused(check_record, damaged) == _refused(decode_values, damaged)
+
+
+def test_too_many_values_are_refused_by_checking_too() -> None:
+    value = encode_value(Value(1, "URL", b""))
+    record = (2049).to_bytes(4, "big") + 2049 * value
+    assert _refused(decode_values, record) is not None
+    assert _refused(check_record, record) == _refused(decode_values, record)

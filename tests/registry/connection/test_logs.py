@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -218,6 +219,26 @@ async def test_a_file_that_would_be_too_large_goes_as_several(desk: Desk, monkey
     files = await desk.files("log.registration")
     assert [manifest["rows"] for manifest, _ in files] == [5000] * 4
     assert [line["suffix"] for _, lines in files for line in lines] == [f"N-{n}" for n in range(1, 20_001)]
+
+
+async def test_lines_stand_by_position_whatever_else_they_share(desk: Desk) -> None:
+    batches = [uuid4(), uuid4()]
+    owner = await asyncpg.connect(desk.docked_node.database_url)
+    await owner.execute(
+        "INSERT INTO identifier_history (prefix_id, version, action, interface, at, account_id, batch_id, suffix_key,"
+        " registered_at) SELECT 1, 1, 1, 2, '2026-11-22T08:00Z', $1, ($2::uuid[])[1 + (n - 1) % 3], 'N\"' || n,"
+        " CASE WHEN n = 5 THEN timestamptz '2025-01-01T00:00Z' END FROM generate_series(1, 6) n",
+        UUID(int=7), batches,
+    )  # fmt: skip
+    await owner.close()
+    assert await desk.registrations(minutes=0).turn(desk.client) == 0.0
+    lines = await desk.lines("log.registration")
+    assert [line["suffix"] for line in lines] == [f'N"{n}' for n in range(1, 7)]
+    assert [line.get("batch") for line in lines] == 2 * [str(batches[0]), str(batches[1]), None]
+    assert [line.get("registered_at") for line in lines] == [*4 * [None], "2025-01-01T00:00:00Z", None]
+    told = "position at action prefix suffix version interface account batch registered_at"
+    assert list(lines[4]) == told.split()
+    assert lines[4]["account"] == str(UUID(int=7))
 
 
 async def test_every_sealed_event_file_becomes_one_log_file_without_an_address(desk: Desk) -> None:
