@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from node.identifier import Identifier, InvalidPrefix, Prefix, fold
 from resolver.answer import NotResponsible
@@ -20,6 +21,7 @@ PREFIX_SPACE = "0.NA"
 SITE_SPACE = "0.SITE"
 
 _HEARTBEAT = "0"  # the name that Teleinfo's programs ask for to see whether somebody is there
+_PREFIXES = 4096  # remembered as they were spelled; those of a node are few
 _ELSEWHERE = re.compile(r"[0-9A-Za-z]+(?:\.[0-9A-Za-z]+)*")
 
 
@@ -64,6 +66,7 @@ def prefix_handle(prefix: Prefix) -> str:
     return f"{PREFIX_SPACE}/{prefix.key}"
 
 
+@lru_cache(_PREFIXES)
 def _prefix(text: str) -> Prefix:
     try:
         return Prefix.parse_derived(text)

@@ -80,9 +80,14 @@ class Connection(asyncio.Protocol):
             # The usual: one more request like the last. What is found is a target, so nothing else stands before it.
             target = data[_TARGET : -len(block)]
             answer = self._find(target)
+            if answer is None and len(data) <= LONGEST:
+                answer = self._prepare(target, len(data), perf_counter())
             if answer is not None:
                 self._write(self._message(answer, target, self._client))
                 self._answered_at = self._front.turn_began
+                return
+            if self._waiting is not None:
+                self._data = data
                 return
         if self._inner is not None:
             self._inner.data_received(data)
@@ -172,9 +177,9 @@ class Connection(asyncio.Protocol):
         waiting = Waiting(asked, target, size, began)
         loaded = self._front.resolver.known(asked.key)
         if loaded is not None:
-            metrics.CACHE_HITS.inc()
             answer = self._answer(waiting, loaded)
             if answer is not None:  # asked for again: what is asked for once only is not kept in bytes
+                metrics.CACHE_HITS.inc()
                 self._front.ready.keep(target, answer)
             return answer
         self._waiting = waiting

@@ -57,7 +57,7 @@ class Telling:
         self._second, self._second_text = 0, b""
 
     def tell(self, left: Sequence[Left], began: float, ended: float, at: float) -> None:
-        """Of what left in one turn of the event loop; within a moment everybody knows.
+        """What left in one turn of the event loop; within a moment everybody knows.
 
         ``began`` and ``ended`` by ``perf_counter``, ``at`` in Unix time.
         """
@@ -85,18 +85,15 @@ class Telling:
                     tail = _TAIL % (status, seconds * 1000, client.source_json, self._second_of(at), at % 1 * 1e6)
                 latencies[seconds] = latencies.get(seconds, 0) + 1
                 statuses[status] = statuses.get(status, 0) + 1
-                lines.append(b"".join((_REQUEST, request_id, _PATH, path_json(target), tail)))
+                if self._write is not None:
+                    lines.append(b"".join((_REQUEST, request_id, _PATH, path_json(target), tail)))
         for status, number in statuses.items():
             metrics.REQUESTS.labels(_FAMILY, "GET", status).inc(number)
         metrics.observe_many(_FAMILY, latencies)
-        if self._write is not None:
-            self._write_lines(lines)
-
-    def _write_lines(self, lines: Sequence[bytes]) -> None:
-        assert self._write is not None
-        step = max(1, _WRITE_BYTES // max(map(len, lines), default=1))
-        for begin in range(0, len(lines), step):
-            self._write(b"".join(lines[begin : begin + step]).decode())
+        if self._write is not None and lines:
+            at_once = max(1, _WRITE_BYTES // max(map(len, lines)))
+            for begin in range(0, len(lines), at_once):
+                self._write(b"".join(lines[begin : begin + at_once]).decode())
 
     def _second_of(self, at: float) -> bytes:
         second = int(at)
