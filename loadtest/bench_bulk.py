@@ -4,6 +4,9 @@ A file goes by ``biaoshi import`` into a real node (``loadtest/bench_node.py``) 
 batch is finished: checked by its template, stored with history, leaf, tally, report and notice, ready to resolve; a
 sample is resolved at once. The ceiling is COPY, in binary and by one connection, of the finished rows into an empty
 twin of the table of identifiers: no history, no leaf, nothing checked. All rounds fill one database.
+
+What goes upward (standby records, files of the log) is below whoever registers (``node/steward.py``) and may end
+later: each round waits for it, and tells the rate and the CPU until everything lies above too.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -30,15 +33,20 @@ from loadtest.rows import Row, as_markdown
 
 _GOALS = {"sequential": "≥ 60,000", "random": "≥ 35,000"}
 _SAMPLE = 200
+_PATIENCE = 600.0
+_LOG_ROWS = 50_000  # the default of national.log_rows: a file that is not full waits for its minutes
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One import: identifiers a second, of COPY too, CPU microseconds a row by process, peak megabytes."""
+    """One import: identifiers a second, until they lie above too, and of COPY; CPU microseconds a row by process,
+    until the import ended and until all lay above; peak megabytes."""
 
     rate: float
+    above: float
     copied: float
     cpu: Mapping[str, float]
+    cpu_above: Mapping[str, float]
     peak: Mapping[str, float]
 
 
@@ -77,9 +85,12 @@ async def _round(place: Ground, folder: Path, suffixes: str, number: int, rows: 
         sys.executable, "-m", "node.cli", "import", str(file), "--prefix", place.prefix, "--template", "pump",
         "--server", place.scene.url, env={**os.environ, "BIAOSHI_TOKEN": place.token}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with costs_of({"importer": [sender.pid], **place.processes}) as costs:
-        said, _ = await sender.communicate()
-        seconds = time.perf_counter() - began
+    watched = {"importer": [sender.pid], **place.processes}
+    async with costs_of(watched) as whole:
+        async with costs_of(watched) as costs:
+            said, _ = await sender.communicate()
+            seconds = time.perf_counter() - began
+        above = await _all_above(place, began)
     file.unlink()
     if sender.returncode != 0:
         raise SystemExit(f"the import ended with status {sender.returncode}: {said[:500].decode()}")
@@ -93,7 +104,8 @@ async def _round(place: Ground, folder: Path, suffixes: str, number: int, rows: 
     report = await resolve_many(str(address.hostname), address.port or 0, sample, total=len(sample))
     if report.errors:
         raise SystemExit(f"registered but not resolved: {report.first_errors}")
-    return Round(rows / seconds, await _copied(place, marker, rows), *_each(costs, rows))
+    cpu, peak = _each(costs, rows)
+    return Round(rows / seconds, rows / above, await _copied(place, marker, rows), cpu, _each(whole, rows)[0], peak)
 
 
 def _each(costs: Mapping[str, Cost], rows: int) -> tuple[dict[str, float], dict[str, float]]:
@@ -101,6 +113,25 @@ def _each(costs: Mapping[str, Cost], rows: int) -> tuple[dict[str, float], dict[
         {who: cost.cpu_in_all / rows * 1e6 for who, cost in costs.items()},
         {who: max(cost.peak, cost.peak_below) for who, cost in costs.items()},
     )
+
+
+async def _all_above(place: Ground, began: float) -> float:
+    """Seconds until the standby records and all full files of the log lie above. Exits after ten minutes."""
+    connection = await asyncpg.connect(place.scene.server.url())
+    try:
+        newest = await connection.fetchval("SELECT max(history_id) FROM identifier_history")
+        while time.perf_counter() - began < _PATIENCE:
+            standing = await connection.fetchval("SELECT standby_position FROM national_state")
+            told = await connection.fetchval(
+                "SELECT coalesce(max(split_part(source, '-', 2)::bigint), 0) FROM log_file"
+                " WHERE kind = 'registration' AND delivered_at IS NOT NULL"
+            )
+            if standing == newest and newest - told < _LOG_ROWS:
+                return time.perf_counter() - began
+            await asyncio.sleep(0.1)
+        raise SystemExit(f"of {newest} positions {standing} as standby records and {told} in files lie above")
+    finally:
+        await connection.close()
 
 
 async def _copied(place: Ground, marker: str, rows: int) -> float:
@@ -127,21 +158,23 @@ async def _copied(place: Ground, marker: str, rows: int) -> float:
 
 
 def _table(rows: int, found: Mapping[str, list[Round]]) -> str:
-    head = "suffixes | identifiers/s | COPY alone/s | CPU µs a row: worker, PostgreSQL, importer, steward"
+    who = ("worker", "postgresql", "steward", "mock", "importer")
     lines = [
-        f"{rows:,} rows a round, medians of {len(found['random'])}",
+        f"{rows:,} rows a round, medians of {len(found['random'])}; CPU is µs a row: {', '.join(who)}",
         "",
-        f"| {head} | peak MB: worker, PostgreSQL, importer |",
-        "|---|---|---|---|---|",
+        "| suffixes | identifiers/s | until above/s | COPY alone/s | CPU | CPU until above | peak MB, likewise |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for suffixes, all_of_them in found.items():
-        cpu = [median(one.cpu[who] for one in all_of_them) for who in ("worker", "postgresql", "importer", "steward")]
-        peak = [median(one.peak[who] for one in all_of_them) for who in ("worker", "postgresql", "importer")]
-        lines.append(
-            f"| {suffixes} | {median(one.rate for one in all_of_them):,.0f}"
-            f" | {median(one.copied for one in all_of_them):,.0f} | {', '.join(f'{each:.1f}' for each in cpu)}"
-            f" | {', '.join(f'{each:.0f}' for each in peak)} |"
-        )
+
+    def each(told: Iterable[Mapping[str, float]], digits: int) -> str:
+        rounds = list(told)
+        return ", ".join(f"{median(one[process] for one in rounds):.{digits}f}" for process in who)
+
+    for suffixes, rounds in found.items():
+        rates = (median(getattr(one, name) for one in rounds) for name in ("rate", "above", "copied"))
+        cpu = each((one.cpu for one in rounds), 1), each((one.cpu_above for one in rounds), 1)
+        cells = [suffixes, *(f"{rate:,.0f}" for rate in rates), *cpu, each((one.peak for one in rounds), 0)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 

@@ -63,6 +63,7 @@ def mock_national(
     from mocknational.canaries import CanaryPlan
     from mocknational.faults import Faults
     from mocknational.mock import run_mock
+    from node.garbage import collect_seldom
     from node.supervisor import ParentLink, until_told_to_stop
 
     faults = Faults(
@@ -90,6 +91,7 @@ def mock_national(
             canaries=CanaryPlan(canary_per_minute, canary_source),
         ) as mock:
             out.print(f"模拟国家顶级节点 · mock national node: {mock.url}", highlight=False)
+            collect_seldom()
             await until_told_to_stop(link)
 
     run(work())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 from collections.abc import Mapping
 
 import structlog
@@ -31,6 +30,7 @@ from node.fronts import (
     resolver_of,
     sessions_of,
 )
+from node.garbage import collect_seldom
 from node.own_face import site_key_file, site_of
 from node.site_key import site_key
 from node.supervisor import ParentLink, until_told_to_stop
@@ -80,8 +80,7 @@ async def resolving(settings: Settings, link: ParentLink) -> None:
         await stack.enter_async_context(native)
         await stack.enter_async_context(http_server_of(settings, app, answers, counter))
         await stack.enter_async_context(hot_keys_of(settings, answers, node.node_id))
-        gc.collect()
-        gc.freeze()  # as in a worker
+        collect_seldom()
         log.info("resolver_ready", port=settings.http.port)
         await until_told_to_stop(link)
 

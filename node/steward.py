@@ -16,6 +16,7 @@ from node.config import Settings
 from node.database import open_pool
 from node.founding import node_id_of
 from node.fronts import counting_folder
+from node.garbage import collect_seldom
 from node.own_face import answers_below, seal_key_file
 from node.parts import authority_of, uploads_of
 from node.printing import reports_of
@@ -74,6 +75,7 @@ async def steward(settings: Settings, link: ParentLink) -> None:
         evidence = keep_evidence(pool, folder, evidence_days=counting.evidence_days, clock=node_now, stop=stop)
         doing.append(asyncio.create_task(evidence))
     told = asyncio.create_task(until_told_to_stop(link))
+    collect_seldom()
     await asyncio.wait({*doing, told}, return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
     stop.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import time
 from collections.abc import Mapping
@@ -44,6 +43,7 @@ from node.fronts import (
     resolver_of,
     sessions_of,
 )
+from node.garbage import collect_seldom
 from node.openapi import document
 from node.own_face import answers_below, seal_key_file, site_key_file, site_of
 from node.parts import uploads_of
@@ -122,10 +122,7 @@ async def worker(settings: Settings, link: ParentLink, config_file: Path | None 
         await stack.enter_async_context(native)
         await stack.enter_async_context(http_server_of(settings, app, answers, counter))
         await stack.enter_async_context(hot_keys_of(settings, answers, node_id))
-        # What stands now stays to the end: to look through it for garbage again and again took an eighth of the CPU
-        # of bulk registration.
-        gc.collect()
-        gc.freeze()
+        collect_seldom()
         handle_port = settings.handle.port if settings.handle.enabled else 0
         log.info("worker_ready", port=settings.http.port, handle_port=handle_port)
         await until_told_to_stop(link)
