@@ -42,7 +42,7 @@ from resolver.local import Faces, TemplateFace, look_up
 from resolver.names import Name, PrefixHandle
 from resolver.prefix_handles import key_of, look_up_prefix_handles
 from resolver.recall import Recall
-from resolver.referrals import prefix_referral, service_referral, site_entry
+from resolver.referrals import line_of, prefix_referral, service_referral, site_entry
 from resolver.replica import LookUp, Replica
 from resolver.second_chance import Slot
 
@@ -335,7 +335,7 @@ class Resolver:
 
         Raises ``NotResponsible`` instead of a referral that is not wanted.
         """
-        above = [line for line in _line_of(prefix) if line.is_under(self._site.prefix)]
+        above = [line for line in line_of(prefix) if line.is_under(self._site.prefix)]
         for loaded, _ in await asyncio.gather(*(self._prefix_handle(each) for each in above)):
             if loaded is Absence.SUSPENDED:
                 return None
@@ -395,14 +395,6 @@ class Resolver:
             self._replica.resumed()
         self._heard.set()
         metrics.LISTENING.set(1)
-
-
-def _line_of(prefix: Prefix) -> Iterator[Prefix]:
-    """The prefixes above, the nearest first."""
-    above = prefix.parent
-    while above is not None:
-        yield above
-        above = above.parent
 
 
 def _elsewhere(prefix: Prefix) -> NotResponsible:

@@ -9,9 +9,10 @@ back for ever. Reference: RFC 3652 section 3.4.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from node.identifier import fold
+from node.identifier import Prefix, fold
 from node.record import encode_values
 from node.site import OwnSite
 from resolver.answer import Entry, Referral
@@ -23,6 +24,14 @@ PREFIX_REFERRAL = 303
 
 _BELOW_TYPES = frozenset({"HS_SITE.PREFIX", "HS_NA_DELEGATE", "HS_SERV.PREFIX"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def line_of(prefix: Prefix) -> Iterator[Prefix]:
+    """The prefixes above, the nearest first."""
+    above = prefix.parent
+    while above is not None:
+        yield above
+        above = above.parent
 
 
 def service_referral(entry: Entry, site: OwnSite) -> Referral | None:
