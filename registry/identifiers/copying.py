@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from registry.identifiers.leaves import Change, packer
@@ -33,47 +32,45 @@ _integer = struct.Struct(">I").pack
 _FIRST = _integer(1)
 
 
-@dataclass(frozen=True, slots=True)
 class FirstVersions:
-    """The first versions of some identifiers: what COPY takes for either table, columns as above, and the pack of
-    their leaves.
+    """The first versions of some identifiers, in the order in which they are to be written.
+
+    ``identifiers`` is for COPY into that table, to be taken first and to its end: while PostgreSQL stores a slice,
+    the next is made, with what goes into ``history`` by another COPY and into the ``pack`` of leaves.
     """
 
-    identifiers: bytearray
-    history: bytearray
-    pack: bytes
+    def __init__(self, grant: PrefixGrant, template_id: int, signature: Signature, entries: Sequence[Entry]) -> None:
+        at, batch_id = _time(signature.at), signature.batch_id
+        prefix_id = _integer(grant.prefix_id)
+        self._entries = entries
+        self._row = _row(len(IDENTIFIER), prefix_id, _integer(template_id), _FIRST, _small(1), at, at)
+        self._story = _row(
+            len(HISTORY), prefix_id, _small(Change.REGISTER), _small(signature.interface), at,
+            signature.account_id.bytes, None if batch_id is None else batch_id.bytes, _FIRST,
+        )  # fmt: skip
+        self._packer = packer(grant.log_secret)
+        self.history = bytearray(_BEGIN)
+        self.pack = bytearray()
 
-
-async def first_versions(
-    grant: PrefixGrant, template_id: int, signature: Signature, entries: Sequence[Entry]
-) -> FirstVersions:
-    """``entries`` in the order in which they are to be written."""
-    at = _time(signature.at)
-    batch_id = signature.batch_id
-    prefix_id = _integer(grant.prefix_id)
-    row = _row(len(IDENTIFIER), prefix_id, _integer(template_id), _FIRST, _small(1), at, at)
-    story = _row(
-        len(HISTORY), prefix_id, _small(Change.REGISTER), _small(signature.interface), at, signature.account_id.bytes,
-        None if batch_id is None else batch_id.bytes, _FIRST,
-    )  # fmt: skip
-    pack = packer(grant.log_secret)
-    identifiers, history, leaves = bytearray(_BEGIN), bytearray(_BEGIN), bytearray()
-    for start in range(0, len(entries), _SLICE):
-        rows, stories, packs = list[bytes](), list[bytes](), list[bytes]()
-        for suffix, suffix_key, record, _, _, _ in entries[start : start + _SLICE]:
-            key = suffix_key.encode()
-            field = _integer(len(key)) + key
-            spelling = _NULL if suffix == suffix_key else _field(suffix.encode())
-            rows += (row, field, spelling, _integer(len(record)), record)
-            stories += (story, field)
-            packs += pack(key, _FIRST, record)
-        identifiers += b"".join(rows)
-        history += b"".join(stories)
-        leaves += b"".join(packs)
-        await asyncio.sleep(0)
-    identifiers += _END
-    history += _END
-    return FirstVersions(identifiers, history, bytes(leaves))
+    async def identifiers(self) -> AsyncIterator[bytes]:
+        """In slices, between which others have the event loop."""
+        row, story, pack = self._row, self._story, self._packer
+        yield _BEGIN
+        for start in range(0, len(self._entries), _SLICE):
+            rows, stories, packs = list[bytes](), list[bytes](), list[bytes]()
+            for suffix, suffix_key, record, _, _, _ in self._entries[start : start + _SLICE]:
+                key = suffix_key.encode()
+                field = _integer(len(key)) + key
+                spelling = _NULL if suffix == suffix_key else _field(suffix.encode())
+                rows += (row, field, spelling, _integer(len(record)), record)
+                stories += (story, field)
+                packs += pack(key, _FIRST, record)
+            self.history += b"".join(stories)
+            self.pack += b"".join(packs)
+            yield b"".join(rows)
+            await asyncio.sleep(0)
+        self.history += _END
+        yield _END
 
 
 def _row(fields: int, *shared: bytes | None) -> bytes:

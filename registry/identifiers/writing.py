@@ -7,7 +7,7 @@ safely: whoever writes second waits for the first, fails, looks, and reports it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -25,7 +25,7 @@ from node.notices import CHANNEL, Notice, NoticeKind
 from node.record import decode_values
 from node.sql import statements_beside
 from registry.identifiers.admission import Room, count_registrations, is_open, obeying, room_left
-from registry.identifiers.copying import HISTORY, IDENTIFIER, first_versions
+from registry.identifiers.copying import HISTORY, IDENTIFIER, FirstVersions
 from registry.identifiers.evidence import add_pack
 from registry.identifiers.leaves import Change, leaf_maker
 from registry.identifiers.outcome import Outcome, Signature, Signed, Taken
@@ -190,11 +190,9 @@ class _Writer:
             await self._write_few(new)
             return
         prefix_id, template_id = self.grant.prefix_id, self.template_id
-        firsts = [
-            (by, await first_versions(self.grant, template_id, by, entries)) for by, entries in _by_signature(new)
-        ]
+        firsts = [(by, FirstVersions(self.grant, template_id, by, entries)) for by, entries in _by_signature(new)]
         for _, first in firsts:
-            await self._copy_octets("identifier", IDENTIFIER, first.identifiers)
+            await self._copy_octets("identifier", IDENTIFIER, first.identifiers())
         versions = [*new, *((entry, by) for entry, by, *_ in revived)]
         await self._copy_into(
             "attribute_index",
@@ -207,8 +205,8 @@ class _Writer:
             [(*reference, prefix_id) for reference in _references(versions)],
         )
         for by, first in firsts:
-            await self._copy_octets("identifier_history", HISTORY, first.history)
-            await add_pack(self.connection, self.grant, Change.REGISTER, by, first.pack)
+            await self._copy_octets("identifier_history", HISTORY, memoryview(first.history))
+            await add_pack(self.connection, self.grant, Change.REGISTER, by, bytes(first.pack))
         await self._trace_revived(revived)
         last, tallies = _last(versions), registrations(template_id, _times(new), _times(revived))
         await report_changes(self.connection, self.grant, last.at, tallies, last.batch_id)
@@ -246,8 +244,10 @@ class _Writer:
         if records:
             await self.connection.copy_records_to_table(table, columns=columns, records=records)
 
-    async def _copy_octets(self, table: str, columns: Sequence[str], octets: bytearray) -> None:
-        await self.connection.copy_to_table(table, columns=columns, source=memoryview(octets), format="binary")
+    async def _copy_octets(
+        self, table: str, columns: Sequence[str], octets: AsyncIterator[bytes] | memoryview
+    ) -> None:
+        await self.connection.copy_to_table(table, columns=columns, source=octets, format="binary")
 
     async def write_all(self, rows: list[Signed]) -> Outcome:
         """First versions of all rows. Raises asyncpg's ``UniqueViolationError``."""
