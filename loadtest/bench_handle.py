@@ -28,7 +28,7 @@ from urllib.parse import urlencode, urlsplit
 
 from loadtest.bench_node import Ground, free_port, ground
 from loadtest.corpus import write_ndjson
-from loadtest.cpu import compiled_echo, spent
+from loadtest.cpu import apart, compiled_echo, spent
 from loadtest.datagram_ways import print_ways
 from loadtest.handle_load import Load, by_tcp, by_udp, question
 from loadtest.handle_siege import Impostor, Round, bad_proof, cheap_refusal, laid
@@ -160,7 +160,8 @@ def cost(place: Ground, questions: int, cold: int, rounds: int) -> tuple[dict[Wa
             )
             asked = [question(handle, next(numbers)) for handle in handles]
             began = time.perf_counter()
-            spending, load = spent(place.processes["worker"], lambda: way.ask(address, asked, way.window))  # noqa: B023
+            with apart(place.processes["worker"]):
+                spending, load = spent(place.processes["worker"], lambda: way.ask(address, asked, way.window))  # noqa: B023
             rates[way].append(len(asked) / (time.perf_counter() - began))
             node[way].append(spending / len(asked))
             if program is not None:
@@ -191,7 +192,8 @@ def _echoed(program: Path, way: Way, asked: Sequence[bytes], answer_bytes: int) 
             assert server.stdout is not None, "it is a pipe"
             server.stdout.readline()
             address = "127.0.0.1", port
-            return spent([server.pid], lambda: way.ask(address, asked, way.window, blind=answer_bytes))[0]
+            with apart([server.pid]):
+                return spent([server.pid], lambda: way.ask(address, asked, way.window, blind=answer_bytes))[0]
         finally:
             server.kill()
 

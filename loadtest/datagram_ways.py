@@ -16,7 +16,7 @@ from statistics import median
 from subprocess import PIPE, Popen
 
 from loadtest.bench_node import free_port
-from loadtest.cpu import compiled_echo, spent
+from loadtest.cpu import apart, compiled_echo, spent
 from loadtest.datagram_server import WAYS
 from loadtest.handle_load import by_udp, question
 
@@ -49,7 +49,8 @@ def costs(questions: int, rounds: int) -> dict[tuple[str, int], float]:
             servers[name] = server.pid, port
         for _, window, (name, (pid, port)) in itertools.product(range(rounds), WINDOWS, servers.items()):
             address = "127.0.0.1", port
-            cost, _ = spent([pid], lambda: by_udp(address, asked, window, blind=_ANSWER_BYTES))  # noqa: B023
+            with apart([pid]):
+                cost, _ = spent([pid], lambda: by_udp(address, asked, window, blind=_ANSWER_BYTES))  # noqa: B023
             found[name, window].append(cost / questions)
     return {key: median(each) for key, each in found.items()}
 
