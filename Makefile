@@ -57,7 +57,7 @@ loadtest: .venv/test ## a compressed day of each acceptance criterion among 2,00
 	@$(BIN)/python -m loadtest.load_test $(ARGS)
 
 loadtest-full: .venv/test ## thirty compressed days among 2,000,000, judged by the node's own acceptance; ARGS likewise
-	@$(BIN)/python -m loadtest.load_test --criteria ningbo --days 30 --day-seconds 45 --report build/loadtest-full $(ARGS)
+	@$(BIN)/python -m loadtest.load_test --criteria ningbo --days 30 --report build/loadtest-full $(ARGS)
 
 bench: .venv/test ## every path in one table, with its ceiling and goal; ARGS='--parts handle --json FILE --csv FILE'
 	@$(BIN)/python -m loadtest.bench $(ARGS)

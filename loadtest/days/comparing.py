@@ -11,6 +11,9 @@ from typing import Any
 
 Told = Mapping[str, Any]
 
+_SURELY = 2
+"""An estimate is beyond its bound once in a hundred times; of thirty days there are sixty, beyond the double none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -55,7 +58,7 @@ def _pairs(ledger: Told, figures: Told) -> Iterator[tuple[Any, ...]]:
     yield "gaps", 0, len(figures["gaps"])
     for name in ("clients", "identifiers"):
         about = figures[name] or {"estimate": None, "plus_minus": 0}
-        yield f"different {name}", ledger[name], about["estimate"], None, about["plus_minus"]
+        yield f"different {name}", ledger[name], about["estimate"], None, about["plus_minus"] * _SURELY
 
 
 def pairs_of_acceptance(ledgers: Sequence[Told], judged: Told, enterprises: int, stock: int) -> list[Pair]:
