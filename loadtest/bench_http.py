@@ -30,7 +30,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadtest.bench_handle import register, suffix_of
-from loadtest.bench_node import Ground, cpu_of, free_port, ground
+from loadtest.bench_node import Ground, free_port, ground
+from loadtest.cpu import cpu_micros
 from loadtest.rows import Row, as_markdown
 from node import config
 from node.config import Settings
@@ -112,9 +113,9 @@ class Bench:
         many = many or (self.requests // _COLD if way.dear else self.requests)
         command = self._command(way, many)
         pids = self._pids[way.server]
-        before = cpu_of(pids)
+        before = cpu_micros(pids)
         told = subprocess.run(command, check=False, capture_output=True, text=True)
-        spent = cpu_of(pids) - before
+        spent = cpu_micros(pids) - before
         if told.returncode:
             raise SystemExit(f"{way.name}: {told.stderr}")
         return Told(spent / many, float(told.stdout.split()[4]) / 1000)

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,15 +79,6 @@ async def ground(running: NodeRunning = node_running, *, holders: int = 1) -> As
             await cast.bring_in(samples)
             await cast.publish(template())
             yield Ground(scene, folder, samples[0].prefix, (await make_enterprise_user(admin, samples[0])).token)
-
-
-def cpu_of(pids: Sequence[int]) -> float:
-    """µs on a processor so far, all threads."""
-    return sum(
-        int(thread.read_text().split()[0]) / 1000
-        for pid in pids
-        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
-    )
 
 
 @contextlib.asynccontextmanager

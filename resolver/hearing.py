@@ -27,30 +27,41 @@ class Hearing:
         self._hear_unknown = hear_unknown
         self._waiting: deque[Notice] = deque()
         self._names = 0
-        self._goes_on = False
+        self._left = MOST_AT_ONCE
+        self._turn_ends = False
 
     def take(self, notice: Notice) -> None:
-        """Heard now, if nothing waits and it is short. Called in a running event loop."""
+        """Heard now, if nothing waits and this turn has room for it. Called in a running event loop."""
         for part in _parts(notice):
             self._waiting.append(part)
-            self._names += len(part.suffix_keys)
+            self._names += _names(part)
         if self._names > MOST_WAITING:
             self._waiting.clear()
             self._names = 0
             self._hear_unknown()
-        elif not self._goes_on:
-            self._go_on()
+        else:
+            self._hear_some()
 
-    def _go_on(self) -> None:
-        heard = 0
-        while self._waiting and heard + len(self._waiting[0].suffix_keys) <= MOST_AT_ONCE:
+    def _hear_some(self) -> None:
+        if not self._turn_ends:
+            self._turn_ends = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        while self._waiting and _names(self._waiting[0]) <= self._left:
             part = self._waiting.popleft()
-            heard += max(1, len(part.suffix_keys))
-            self._names -= len(part.suffix_keys)
+            self._left -= _names(part)
+            self._names -= _names(part)
             self._hear(part)
-        self._goes_on = bool(self._waiting)
-        if self._goes_on:
-            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _next_turn(self) -> None:
+        self._turn_ends = False
+        self._left = MOST_AT_ONCE
+        if self._waiting:
+            self._hear_some()
+
+
+def _names(notice: Notice) -> int:
+    """How many it names; what concerns a whole prefix names that."""
+    return max(1, len(notice.suffix_keys))
 
 
 def _parts(notice: Notice) -> Iterator[Notice]:

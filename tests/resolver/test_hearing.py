@@ -38,9 +38,20 @@ class _Heard:
 
 async def test_what_changes_alone_is_heard_at_once() -> None:
     heard = _Heard()
-    for notice in (changed(0, 1), PREFIX, changed(1, MOST_AT_ONCE), ADDITIONS):
+    notices = [changed(0, 1), PREFIX, changed(1, MOST_AT_ONCE - 3), ADDITIONS]
+    for notice in notices:
         heard.hearing.take(notice)
-    assert heard.all == [changed(0, 1), PREFIX, changed(1, MOST_AT_ONCE), ADDITIONS]
+    assert heard.all == notices
+
+
+async def test_many_short_notices_of_one_turn_are_a_burst_as_well() -> None:
+    heard = _Heard()
+    burst = [changed(first, 90) for first in range(0, 900, 90)]
+    for notice in burst:
+        heard.hearing.take(notice)
+    await heard.to_the_end()
+    assert heard.all == burst
+    assert max(map(len, heard.turns)) == MOST_AT_ONCE // 90
 
 
 async def test_a_burst_is_heard_in_its_order_a_little_in_each_turn() -> None:
@@ -66,3 +77,10 @@ async def test_behind_too_many_everything_counts_as_changed() -> None:
     last = heard.all[-1]
     assert last is not None
     assert last.suffix_keys[-1] == str(MOST_WAITING + 1_999)  # what came after it is heard by its names again
+
+
+async def test_notices_of_whole_prefixes_are_bounded_as_well() -> None:
+    heard = _Heard()
+    for _ in range(MOST_WAITING + 2 * MOST_AT_ONCE):
+        heard.hearing.take(PREFIX)
+    assert heard.all.count(None) == 1
