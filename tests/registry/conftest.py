@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from node.database import Pool
+from tests.support.notices import Notices
 from tests.support.office import Office
 
 
@@ -17,10 +17,6 @@ def office(pool: Pool) -> Office:
 
 
 @pytest.fixture
-async def notices(database_url: str) -> AsyncIterator[list[str]]:
-    """What resolvers hear, as it comes."""
-    heard: list[str] = []
-    connection = await asyncpg.connect(database_url, server_settings={"role": "biaoshi_reader"})
-    await connection.add_listener("biaoshi_change", lambda *notice: heard.append(str(notice[3])))
-    yield heard
-    await connection.close()
+async def notices(database_url: str) -> AsyncIterator[Notices]:
+    async with Notices.of(database_url) as notices:
+        yield notices

@@ -24,7 +24,7 @@ from registry.profiles.personal import Personal
 from registry.reference_data import DivisionCodeInvalid, IndustryCodeInvalid
 from registry.store import VersionChanged
 from registry.transitions import EnterpriseState, PrefixState, ReasonMissing, TransitionRefused, Verb
-from tests.support.docking import until
+from tests.support.notices import Notices
 from tests.support.office import CONTACT, Office, acting
 
 S = EnterpriseState
@@ -192,12 +192,12 @@ async def test_an_approved_enterprise_that_amends_reviewed_facts_is_submitted_ag
         assert (await office.traces()).acts[-1]["action"] == "enterprise.amend"
 
 
-async def test_resolvers_hear_that_the_name_of_a_holder_changed(office: Office, notices: list[str]) -> None:
+async def test_resolvers_hear_that_the_name_of_a_holder_changed(office: Office, notices: Notices) -> None:
     grant = await office.grant(PrefixState.ENABLED)
     enterprise = await office.enterprises.get(office.admin, grant.enterprise_id)
     user = office.user(enterprise)
     announced = Notice(NoticeKind.PREFIX, grant.prefix.key).encode()
-    notices.clear()
+    await notices()
     await office.enterprises.edit(
         user,
         acting(user),
@@ -205,11 +205,9 @@ async def test_resolvers_hear_that_the_name_of_a_holder_changed(office: Office, 
         replace(enterprise.facts, name="新名有限公司"),
         enterprise.version,
     )
-    await until(lambda: len(notices) == 1)
-    assert notices == [announced]
+    assert await notices() == [announced]
     await office.enterprises.move(office.reviewer, acting(office.reviewer), enterprise.enterprise_id, Verb.APPROVE)
-    await until(lambda: len(notices) == 2)
-    assert notices == [announced, announced]
+    assert await notices() == [announced]
 
 
 async def test_facts_that_stand_already_change_nothing(office: Office) -> None:
@@ -320,14 +318,13 @@ async def test_no_word_about_people_goes_upward_and_history_keeps_masks(office: 
 
 
 async def test_suspension_takes_the_enabled_prefixes_along_and_resumption_brings_those_back(
-    office: Office, notices: list[str]
+    office: Office, notices: Notices
 ) -> None:
     enterprise = await office.enterprise()
     before = {
         state: await office.grant(state, enterprise) for state in PrefixState if state is not PrefixState.WITHDRAWN
     }
-    await asyncio.sleep(0.1)  # for the notices of what was brought about so far
-    notices.clear()
+    await notices()
 
     async def states() -> dict[PrefixState, PrefixState]:
         found = {grant.prefix_id: grant.state for grant in await office.prefixes.list(office.admin)}
@@ -336,8 +333,7 @@ async def test_suspension_takes_the_enabled_prefixes_along_and_resumption_brings
     async with office.leaving("enterprise.suspended", "prefix.suspended"):
         await mover(office, enterprise, Verb.SUSPEND)
     assert await states() == {state: state for state in before} | {PrefixState.ENABLED: PrefixState.SUSPENDED}
-    await asyncio.sleep(0.1)
-    assert notices == [f"p{before[PrefixState.ENABLED].prefix.key}/"]
+    assert await notices() == [f"p{before[PrefixState.ENABLED].prefix.key}/"]
     async with office.leaving("enterprise.approved", "prefix.enabled"):
         await mover(office, enterprise, Verb.RESUME)
     assert await states() == {state: state for state in before}

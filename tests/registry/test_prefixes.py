@@ -26,6 +26,7 @@ from registry.prefixes import (
     writable_prefix,
 )
 from registry.transitions import EnterpriseState, PrefixState, ReasonMissing, TransitionRefused, Verb
+from tests.support.notices import Notices
 from tests.support.office import Office, acting
 
 S = PrefixState
@@ -79,12 +80,11 @@ async def test_a_verdict_on_an_application_that_is_gone_does_not_hit_the_one_aft
 
 
 async def test_every_move_in_every_state_leads_where_it_should_and_tells_the_resolvers(
-    office: Office, notices: list[str]
+    office: Office, notices: Notices
 ) -> None:
     for state, verb in product(S, MOVES):
         grant = await office.grant(state)
-        await asyncio.sleep(0.02)
-        notices.clear()
+        await notices()
         expected = LEADS.get((state, verb))
         if expected is None:
             async with office.nothing_left():
@@ -101,8 +101,7 @@ async def test_every_move_in_every_state_leads_where_it_should_and_tells_the_res
         act = (await office.traces()).acts[-1]
         assert (act["action"], act["reason"]) == (f"prefix.{verb}", "理由")
         assert (act["before"]["state"], act["after"]["state"]) == (state, moved.state)
-        await asyncio.sleep(0.02)
-        assert [Notice.decode(payload) for payload in notices] == [Notice(NoticeKind.PREFIX, grant.prefix.key)]
+        assert await notices() == [Notice(NoticeKind.PREFIX, grant.prefix.key).encode()]
 
 
 async def test_each_move_is_open_to_the_listed_people_only(office: Office) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from node.auth import NotAllowed
@@ -15,6 +13,7 @@ from registry.authorisations.scopes import (
 )
 from registry.prefixes import held_prefix
 from tests.support.granting import hide, pumps_of
+from tests.support.notices import Notices
 from tests.support.world import Holder, World
 
 GRANTED, PUBLIC = Readable.GRANTED, Readable.PUBLIC
@@ -55,15 +54,14 @@ async def test_an_attribute_goes_before_the_whole_class_and_the_identifier_befor
 
 
 async def test_a_change_is_announced_once_and_what_changes_nothing_is_not(
-    world: World, maker: Holder, notices: list[str]
+    world: World, maker: Holder, notices: Notices
 ) -> None:
     await hide(world, maker, serial=GRANTED)
     await hide(world, maker, serial=GRANTED)
     pump = maker.identifier("Pump-1")
     await world.scopes.set_identifier(maker.account, maker.actor, pump, GRANTED)
     await world.scopes.set_identifier(maker.account, maker.actor, pump, GRANTED)
-    await asyncio.sleep(0.1)
-    assert notices == ["p88.101.2001/", "k88.101.2001/PUMP-1"]
+    assert await notices() == ["p88.101.2001/", "k88.101.2001/PUMP-1"]
     acts = await world.pool.fetch("SELECT before, after FROM act_history WHERE action = 'authorisation.scope'")
     assert len(acts) == 2
 

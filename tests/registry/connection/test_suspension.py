@@ -12,6 +12,7 @@ from registry.connection.suspension import PrefixOver, resume_from_above, suspen
 from registry.prefix_grant import PrefixGrant, PrefixSuspendedFromAbove
 from registry.prefixes import PrefixUnknown
 from registry.transitions import PrefixState, TransitionRefused, Verb
+from tests.support.notices import Notices
 from tests.support.world import Holder, World, actor
 
 ENABLED, SUSPENDED = PrefixState.ENABLED, PrefixState.SUSPENDED
@@ -62,16 +63,16 @@ async def state(world: World, prefix: Prefix) -> PrefixState:
 
 
 async def test_nobody_here_resumes_what_the_node_above_suspended(
-    world: World, maker: Holder, notices: list[str]
+    world: World, maker: Holder, notices: Notices
 ) -> None:
-    notices.clear()
+    await notices()
     grant = await suspend(world, maker.prefix)
     assert (grant.state, grant.suspended_from_above, grant.reason) == (SUSPENDED, True, "违规")
     with pytest.raises(PrefixSuspendedFromAbove):
         await move(world, maker.prefix, Verb.RESUME)
     assert await state(world, maker.prefix) is SUSPENDED
     assert (await resume(world, maker.prefix)).state is ENABLED
-    assert notices == ["p88.101.2001/"] * 2
+    assert await notices() == ["p88.101.2001/"] * 2
 
 
 async def test_it_is_reported_upward_and_stands_in_history(world: World, maker: Holder) -> None:

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import pytest
 
 from node.auth import Action
@@ -20,6 +19,7 @@ from registry.identifiers.changes import Asked, change_many
 from registry.identifiers.leaves import Change
 from registry.identifiers.state import IdentifierState
 from registry.prefixes import writable_prefix
+from tests.support.notices import Notices
 from tests.support.world import PUMP, Clock, Holder, World, actor
 
 KINDS: dict[str, Any] = {
@@ -223,10 +223,9 @@ async def test_each_restored_identifier_leaves_its_traces(
     holder = await filled(source, target)
     rows = await exported(source, holder)
     histories, leaves, reports = await target.traces()
-    heard: list[str] = []
-    listening = await asyncpg.connect(other_database_url)
-    await listening.add_listener("biaoshi_change", lambda *notice: heard.append(str(notice[3])))
-    await restore(target, holder, rows)
+    async with Notices.of(other_database_url) as notices:
+        await restore(target, holder, rows)
+        assert await notices() == [f"a{holder.prefix.key}/"]
     assert await target.traces() == (histories + 4, leaves + 4, reports + 1)
     history = await target.pool.fetch(
         "SELECT suffix_key, version, action, at, before, before_state FROM identifier_history ORDER BY suffix_key"
@@ -242,15 +241,14 @@ async def test_each_restored_identifier_leaves_its_traces(
     source.clock.advance(seconds=5)
     await change(source, holder, Change.UPDATE, "MERGED", weight="3")
     await change(source, holder, Change.RESUME, "SUSPENDED")
-    await restore(target, holder, await exported(source, holder))
+    async with Notices.of(other_database_url) as notices:
+        await restore(target, holder, await exported(source, holder))
+        assert await notices() == [f"k{holder.prefix.key}/MERGED\nSUSPENDED"]
     later = await target.pool.fetch(
         "SELECT suffix_key, version, action, before, before_state FROM identifier_history WHERE version = 3"
         " ORDER BY suffix_key"
     )
     assert [tuple(row) for row in later] == [("MERGED", 3, 2, kept, 1), ("SUSPENDED", 3, 5, None, 3)]
-    await listening.execute("SELECT 1")
-    assert heard == [f"a{holder.prefix.key}/", f"k{holder.prefix.key}/MERGED\nSUSPENDED"]
-    await listening.close()
 
 
 SOUND: dict[str, Any] = {

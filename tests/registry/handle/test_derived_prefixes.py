@@ -33,8 +33,8 @@ from registry.handle.identities import keys_of
 from registry.handle.names import prefix_handle
 from registry.prefix_grant import PrefixAboveSuspended, PrefixGrant
 from registry.transitions import EnterpriseState, PrefixState, TransitionRefused, Verb
-from tests.support.docking import until
 from tests.support.node import running_node
+from tests.support.notices import Notices
 from tests.support.office import NODE_PREFIX, Office, acting
 from tests.support.rights import ALL, AT, admin, plain, policy, public_key, register, say
 
@@ -81,7 +81,7 @@ async def desk(office: Office, pool: Pool) -> Desk:
     return desk
 
 
-async def test_creating_its_handle_allots_a_prefix_to_the_same_enterprise(desk: Desk, notices: list[str]) -> None:
+async def test_creating_its_handle_allots_a_prefix_to_the_same_enterprise(desk: Desk, notices: Notices) -> None:
     own = Identity(desk.below("7"), 300)
     change = CreateHandle(desk.below("7"), (plain(1), public_key(300), admin(100, own.handle, 300)))
     assert await desk(change, desk.tenant) == Done(desk.below("7"))
@@ -89,7 +89,7 @@ async def test_creating_its_handle_allots_a_prefix_to_the_same_enterprise(desk: 
     assert made.enterprise_id == desk.grant.enterprise_id
     assert made.state is S.ENABLED
     assert made.log_secret != desk.grant.log_secret
-    await until(lambda: f"p{made.prefix.key}/" in notices)
+    assert f"p{made.prefix.key}/" in await notices()
     async with desk.pool.acquire() as connection:
         assert len(await keys_of(connection, own, NODE_PREFIX)) == 1
     await desk(AddValues(own.handle, (plain(2),)), own)
@@ -192,15 +192,14 @@ async def test_a_derived_prefix_is_allotted_once(desk: Desk) -> None:
     assert done.overwritten
 
 
-async def test_deleting_its_handle_withdraws_a_derived_prefix_for_good(desk: Desk, notices: list[str]) -> None:
+async def test_deleting_its_handle_withdraws_a_derived_prefix_for_good(desk: Desk, notices: Notices) -> None:
     await desk(CreateHandle(desk.below("7"), (plain(1), public_key(300))), desk.tenant)
     own = Identity(desk.below("7"), 300)
     with pytest.raises(InvalidAdministrator):
         await desk(DeleteHandle(own.handle), own)
-    await asyncio.sleep(0.02)
-    notices.clear()
+    await notices()
     await desk(DeleteHandle(own.handle), desk.tenant)
-    await until(lambda: f"p{desk.grant.prefix.key}.7/" in notices)
+    assert f"p{desk.grant.prefix.key}.7/" in await notices()
     assert await desk.states() == {"": "enabled", ".7": "withdrawn"}
     async with desk.pool.acquire() as connection:
         assert await keys_of(connection, own, NODE_PREFIX) == []

@@ -41,7 +41,7 @@ from registry.handle.names import prefix_handle
 from registry.handle.store import found_record
 from registry.prefix_grant import PrefixGrant
 from registry.transitions import PrefixState, Verb
-from tests.support.docking import until
+from tests.support.notices import Notices
 from tests.support.office import NODE_PREFIX, Office, acting
 from tests.support.rights import ALL, AT, admin, group, plain, public_key, say
 
@@ -154,10 +154,9 @@ async def test_what_the_public_may_write_is_changed_by_nobody_in_particular(desk
 # Traces -------------------------------------------------------------------------------------------
 
 
-async def test_a_change_leaves_history_a_leaf_and_a_notice(desk: Desk, office: Office, notices: list[str]) -> None:
+async def test_a_change_leaves_history_a_leaf_and_a_notice(desk: Desk, office: Office, notices: Notices) -> None:
     await desk(AddValues(desk.handle, (plain(2),)), desk.tenant)  # makes the account
-    await asyncio.sleep(0.05)
-    notices.clear()
+    await notices()
     async with office.leaving(None):
         await desk(ModifyValues(desk.handle, (plain(2, "changed"),)), desk.tenant)
     *_, act = (await office.traces()).acts
@@ -168,8 +167,7 @@ async def test_a_change_leaves_history_a_leaf_and_a_notice(desk: Desk, office: O
     assert act["before"]["version"] + 1 == act["after"]["version"]
     changed = [new for old, new in zip(act["before"]["values"], act["after"]["values"], strict=True) if old != new]
     assert [value["index"] for value in changed] == [2]
-    await until(lambda: notices)
-    assert notices == [f"p{desk.prefix.key}/"]
+    assert await notices() == [f"p{desk.prefix.key}/"]
 
 
 async def test_a_change_that_changes_nothing_leaves_nothing(desk: Desk, office: Office) -> None:

@@ -29,7 +29,7 @@ from node.record import ADMIN_READ, ADMIN_WRITE, PUBLIC_READ, PUBLIC_WRITE, Valu
 from registry.identifiers.leaves import Change
 from registry.identifiers.state import IdentifierState
 from registry.transitions import Verb
-from tests.support.docking import until
+from tests.support.notices import Notices
 from tests.support.registrar import THING, Registrar, admin_value, administer, opened, value
 from tests.support.world import NODE_PREFIX, World, actor
 
@@ -65,7 +65,7 @@ async def suspend(registrar: Registrar, suffix: str) -> None:
 
 
 async def test_what_is_created_stands_with_its_first_version_and_every_trace(
-    registrar: Registrar, notices: list[str]
+    registrar: Registrar, notices: Notices
 ) -> None:
     before = await registrar.world.traces()
     done = await registrar.create("Pump-1", NAME, admin_value("0.NA/88.101.2001"))
@@ -80,8 +80,7 @@ async def test_what_is_created_stands_with_its_first_version_and_every_trace(
     account = await registrar.world.pool.fetchrow("SELECT * FROM account WHERE account_id = $1", entry.account_id)
     assert (account["name"], account["role"]) == ("handle-88.101.2001", Role.APPLICATION)
     assert account["enterprise_id"] == registrar.holder.account.enterprise_id
-    await until(lambda: bool(notices))
-    assert any("88.101.2001" in notice for notice in notices)
+    assert any("88.101.2001" in notice for notice in await notices())
     report = await registrar.world.pool.fetchval("SELECT body FROM outbox ORDER BY outbox_id DESC LIMIT 1")
     assert '"registered": 1' in report
 

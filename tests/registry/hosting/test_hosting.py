@@ -28,7 +28,7 @@ from registry.hosting.snms_states import snms_page_state, snms_proxy_state, snms
 from registry.prefix_grant import PrefixGrant
 from registry.prefixes import PrefixDerived, PrefixNotEnabled, PrefixNotHosted, readable_prefix, writable_prefix
 from registry.transitions import Hosting, PrefixState, ReasonMissing, TransitionRefused, Verb
-from tests.support.docking import until
+from tests.support.notices import Notices
 from tests.support.office import Office, acting
 from tests.support.registrar import opened, value
 from tests.support.rights import admin, say
@@ -214,7 +214,7 @@ async def test_identifiers_are_registered_under_hosted_prefixes_only_and_changed
 
 
 async def test_a_route_is_written_into_the_prefix_handle_and_reported_upward(
-    office: Office, notices: list[str]
+    office: Office, notices: Notices
 ) -> None:
     grant = await office.grant()
     enterprise = await office.enterprises.get(office.admin, grant.enterprise_id)
@@ -223,7 +223,7 @@ async def test_a_route_is_written_into_the_prefix_handle_and_reported_upward(
     assert after.hosting is H.SELF_HOSTED
     assert await office.routes.get(user, grant.prefix) == [IPV4, IPV6]
     assert sites_of(await record_of(office, grant.prefix)) == [IPV4, IPV6]
-    await until(lambda: f"p{grant.prefix.key}/" in notices, seconds=1)
+    assert f"p{grant.prefix.key}/" in await notices()
     message = (await office.traces()).messages[-1]
     assert (message["stream"], message["kind"]) == ("prefix", "prefix.route")
     assert message["body"]["hosting"] == "self_hosted"

@@ -20,7 +20,7 @@ from registry.identifiers.leaves import Change as Kind
 from registry.prefixes import writable_prefix
 from registry.templates.stored import StoredTemplate
 from tests.support.bench import Bench
-from tests.support.docking import until
+from tests.support.notices import Notices
 from tests.support.world import PUMP, World
 
 PUMPS = {f"P-{number}": {"name": "离心泵", "serial": f"S-{number}", "model": "CP-7"} for number in range(6)}
@@ -260,15 +260,13 @@ async def test_the_summaries_add_up_to_the_number_of_identifiers(bench: Bench) -
 
 
 async def test_resolvers_hear_exactly_what_changed_in_few_notices(
-    bench: Bench, pump: StoredTemplate, notices: list[str]
+    bench: Bench, pump: StoredTemplate, notices: Notices
 ) -> None:
     keys = [f"MANY-{number:05d}" for number in range(2000)]
     await bench.register(pump, {key: {"name": "x", "serial": key} for key in keys})
-    await until(lambda: len(notices) == 1)
-    notices.clear()
+    assert len(await notices()) == 1
     await bench.change(Change.SUSPEND, ["P-0", *keys[:1000], "NOBODY"])
-    await until(lambda: len(notices) == 2)
-    heard = [Notice.decode(payload) for payload in notices]
+    heard = [Notice.decode(payload) for payload in await notices()]
     assert len(heard) == 2
     assert {notice.kind for notice in heard} == {NoticeKind.IDENTIFIERS}
     assert sorted(key for notice in heard for key in notice.suffix_keys) == sorted(["P-0", *keys[:1000]])

@@ -22,6 +22,7 @@ from registry.identifiers.writing import SQL
 from registry.prefixes import PrefixNotEnabled
 from registry.templates.stored import TemplateNotPublished, TemplateUnknown
 from registry.transitions import Verb
+from tests.support.notices import Notices
 from tests.support.plans import rows_read, steps_on
 from tests.support.world import PUMP, Holder, World, actor
 
@@ -92,10 +93,9 @@ async def test_many_at_once_are_few_transactions_with_everything_that_belongs_to
     assert await world.pool.fetchval("SELECT count(*) FROM attribute_index WHERE is_unique") == 60
 
 
-async def test_resolvers_are_told_once_by_each_transaction(world: World, holder: Holder, notices: list[str]) -> None:
+async def test_resolvers_are_told_once_by_each_transaction(world: World, holder: Holder, notices: Notices) -> None:
     await outcomes([register(world, holder, f"P-{n}", good(n)) for n in range(20)])
-    await asyncio.sleep(0.2)
-    assert notices == [f"a{holder.prefix.key}/"] * await transactions(world)
+    assert await notices() == [f"a{holder.prefix.key}/"] * await transactions(world)
 
 
 async def test_each_keeps_its_own_account_interface_and_time(world: World, holder: Holder) -> None:

@@ -23,6 +23,7 @@ from registry.reviews.cases import ReviewPolicy, SecondPersonNeeded
 from registry.templates.template import Template
 from registry.transfers.transfers import Transfer, TransferOpen, Transfers, TransferToHolder, TransferUnknown
 from registry.transitions import EnterpriseState, PrefixState, ReasonMissing, TransferState, TransitionRefused, Verb
+from tests.support.notices import Notices
 from tests.support.office import Office, acting
 from tests.support.registrar import admin_value, administer, opened, value
 from tests.support.rights import admin, public_key, say
@@ -86,7 +87,7 @@ async def told(office: Office, who: Enterprise) -> list[str]:
 
 
 async def test_a_prefix_is_offered_accepted_reviewed_and_then_the_receiver_s(
-    office: Office, notices: list[str]
+    office: Office, notices: Notices
 ) -> None:
     made = await deal(office)
     async with office.leaving(None):
@@ -98,7 +99,7 @@ async def test_a_prefix_is_offered_accepted_reviewed_and_then_the_receiver_s(
     waiting = "SELECT subject_kind, subject_id, enterprise_id FROM review WHERE state = 'waiting'"
     review = await office.pool.fetchrow(waiting)
     assert tuple(review) == ("transfer", str(transfer.transfer_id), made.receiver.enterprise_id)
-    notices.clear()
+    await notices()
     async with office.leaving(None, "prefix.transferred"):
         done = await made.decide(accepted)
     assert done.state is S.DONE
@@ -111,8 +112,7 @@ async def test_a_prefix_is_offered_accepted_reviewed_and_then_the_receiver_s(
     assert (body["enterprise_id"], body["credit_code"]) == (
         str(made.receiver.enterprise_id), made.receiver.facts.credit_code,
     )  # fmt: skip
-    await asyncio.sleep(0.05)
-    assert f"p{grant.prefix.key}/" in notices
+    assert f"p{grant.prefix.key}/" in await notices()
     giver = await office.enterprises.get(office.admin, made.grant.enterprise_id)
     assert await told(office, made.receiver) == ["transfer.offered"]
     assert await told(office, giver) == ["transfer.accepted", "transfer.done"]
