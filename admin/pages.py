@@ -5,6 +5,9 @@ Everything comes from this process: no inline script or style, no request to any
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +30,8 @@ class NodeFace:
     enterprise: bool = False
 
 
-def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any]) -> None:
+def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: Callable[[], dict[str, Any]]) -> None:
     """Document at ``/v1/openapi.json``, its reader at ``/v1/docs``, files at ``/desk``, the mark of the node."""
-    document = msgspec.json.encode(openapi)
     static = _HERE / "static"
     files = {path.relative_to(static).as_posix(): path for path in static.rglob("*") if path.is_file()}
 
@@ -41,8 +43,14 @@ def add_routes(router: web.UrlDispatcher, face: NodeFace, openapi: dict[str, Any
     async def docs(_: web.Request) -> web.Response:
         return page("docs.html", face=face)
 
+    @functools.cache
+    def document() -> bytes:
+        """Made when it is first asked for: it takes half a second, which no start need wait for."""
+        return msgspec.json.encode(openapi())
+
     async def described(_: web.Request) -> web.Response:
-        return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-cache"})
+        body = await asyncio.to_thread(document)
+        return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-cache"})
 
     async def file(request: web.Request) -> web.StreamResponse:
         path = files.get(request.match_info["name"])

@@ -20,7 +20,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from node import config, embedded, founding, metrics
 from node.child import MEETING_PLACE, PLACE, database_url, utc_now
 from node.config import Settings
 from node.database import open_pool
+from node.garbage import importing
 from node.http_server import check_free
 from node.laboratory_clock import VARIABLE, Clock, wind
 from node.log import configure
@@ -207,23 +208,29 @@ def main() -> None:
     configure(settings.log.level)
     structlog.contextvars.bind_contextvars(process=role, pid=os.getpid())
     link = ParentLink()
+    with importing():
+        part = _part(role, settings, link, config_file)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if role == "worker":
-            from node.worker import worker
+        runner.run(part)
 
-            runner.run(worker(settings, link, config_file))
-        elif role == "resolver":
-            from node.resolving import resolving
 
-            runner.run(resolving(settings, link))
-        elif role == "keeper":
-            from node.keeper import keeper
+def _part(role: str, settings: Settings, link: ParentLink, config_file: Path | None) -> Coroutine[None, None, None]:
+    """What a child does."""
+    if role == "worker":
+        from node.worker import worker
 
-            runner.run(keeper(settings, link))
-        else:
-            from node.steward import steward
+        return worker(settings, link, config_file)
+    if role == "resolver":
+        from node.resolving import resolving
 
-            runner.run(steward(settings, link))
+        return resolving(settings, link)
+    if role == "keeper":
+        from node.keeper import keeper
+
+        return keeper(settings, link)
+    from node.steward import steward
+
+    return steward(settings, link)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Mapping
@@ -158,7 +159,7 @@ def application(
         cases.batch_progress.stop()
 
     app.on_shutdown.append(end_streams)
-    openapi = document(routes, title="biaoshi 标识", version=__version__, description=_DESCRIPTION)
+    openapi = functools.partial(document, routes, title="biaoshi 标识", version=__version__, description=_DESCRIPTION)
     face = admin.pages.NodeFace(settings.node.name, settings.node.prefix, settings.node.laboratory, enterprise)
 
     probe = observe.Probe(lambda: pool.fetchval("SELECT 1"))
