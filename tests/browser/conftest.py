@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support import chromium as chromiums
 from tests.support.chromium import Visit
+from tests.support.databases import Clone
 from tests.support.node import Node, node_of_its_own
 
 
 @pytest.fixture(scope="module")
-def node(server_url: Callable[[str], str], template_database: str) -> Iterator[Node]:
+def node(clone: Clone) -> Iterator[Node]:
     """A laboratory node of this file's own."""
     settings = {"node": {"laboratory": True}, "log": {"requests": False}}
-    with node_of_its_own(server_url, template_database, **settings) as node:
+    with node_of_its_own(clone, **settings) as node:
         yield node
 
 

@@ -7,7 +7,7 @@ node on which people wrote nothing but markup, in English: no markup does anythi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 from node.auth import Role
 from tests.support.chromium import Visit, Visitor, visits
 from tests.support.console import Dom
+from tests.support.databases import Clone
 from tests.support.node import Node, node_of_its_own
 from tests.support.scene import furnish
 from tests.support.walk import PAGES, pattern_of, walk
@@ -31,10 +32,10 @@ MARKUP = "'\"></title><img src=x onerror=alert(1)><b class=injected>{{7*7}}"
 
 
 @pytest.fixture(scope="module")
-def hostile_node(server_url: Callable[[str], str], template_database: str) -> Iterator[Node]:
+def hostile_node(clone: Clone) -> Iterator[Node]:
     """A node on which everything that users write is markup."""
     settings = {"node": {"laboratory": True}, "log": {"requests": False}}
-    with node_of_its_own(server_url, template_database, **settings) as node:
+    with node_of_its_own(clone, **settings) as node:
         furnish(node, hostile=MARKUP)
         yield node
 

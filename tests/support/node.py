@@ -13,21 +13,18 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
-import asyncpg
 from aiohttp.web_app import _cached_build_middleware
 from argon2.profiles import CHEAPEST
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from yarl import URL
 
-import node.worker
 from admin.acceptance.acceptance import Acceptance
 from admin.acceptance.profiles import read_profiles
 from admin.api import FigureCases, figure_cases, figure_routes
@@ -40,7 +37,6 @@ from node.founding import found
 from node.fronts import guard_limits, listening, sessions_of
 from node.http_server import Bounds, HttpServer, bind
 from node.national.view import NationalView
-from node.openapi import document
 from node.own_certificate import own_pair
 from node.own_face import site_of
 from node.parts import accounts_of, uploads_of
@@ -70,6 +66,7 @@ from resolver.handle.conversation import Place
 from resolver.handle.service import HandleService
 from resolver.http.routes import HandleDesk
 from resolver.recursion.beyond import beyond_of
+from tests.support.databases import Clone
 from tests.support.world import NODE_PREFIX, Holder, World, actor
 
 PASSWORD = "Tr7-lampe-Kran"
@@ -250,21 +247,6 @@ def own_key() -> RSAPrivateKey:
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 
-_documents: dict[tuple[tuple[object, ...], ...], dict[str, Any]] = {}
-
-
-def _document_once(routes: Iterable[Route], **words: str) -> dict[str, Any]:
-    """``node.openapi.document``, made once for all nodes of a process that serve the same: it is half of a start."""
-    routes = list(routes)
-    declared = tuple((route.method, route.path, route.body, route.query, *route.answers.values()) for route in routes)
-    if declared not in _documents:
-        _documents[declared] = document(routes, **words)
-    return _documents[declared]
-
-
-node.worker.document = _document_once
-
-
 @contextlib.asynccontextmanager
 async def running_node(
     database_url: str, *, populated: bool = True, bound: socket.socket | None = None, **groups: dict[str, Any]
@@ -355,20 +337,7 @@ def node_in_thread(database_url: str, **groups: dict[str, Any]) -> Iterator[Node
 
 
 @contextlib.contextmanager
-def node_of_its_own(
-    server_url: Callable[[str], str], template_database: str, **groups: dict[str, Any]
-) -> Iterator[Node]:
+def node_of_its_own(clone: Clone, **groups: dict[str, Any]) -> Iterator[Node]:
     """``node_in_thread`` on a database that nobody else uses and that is dropped afterwards."""
-    name = f"test_{uuid4().hex[:12]}"
-
-    async def execute(statement: str) -> None:
-        connection = await asyncpg.connect(server_url("postgres"))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'))
-    with node_in_thread(server_url(name), **groups) as node:
+    with clone() as url, node_in_thread(url, **groups) as node:
         yield node
-    asyncio.run(execute(f'DROP DATABASE "{name}" WITH (FORCE)'))

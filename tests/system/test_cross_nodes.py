@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import asyncpg
@@ -25,6 +24,7 @@ from registry.credit_code import complete
 from resolver.handle.bodies import decode_referral
 from resolver.handle.codes import Flag, ResponseCode
 from resolver.handle.message import Message
+from tests.support.databases import Clone
 from tests.support.docking import until
 from tests.support.handle import USUAL_FLAGS, connected, record_of, resolution
 from tests.support.node_process import NodeProcess, mock_national, served
@@ -56,18 +56,10 @@ class Network:
 
 
 @pytest.fixture
-async def databases(server_url: Callable[[str], str], template_database: str) -> AsyncIterator[list[str]]:
+def databases(clone: Clone) -> Iterator[list[str]]:
     """Five empty ones."""
-    names = [f"test_{uuid4().hex[:12]}" for _ in range(5)]
-    connection = await asyncpg.connect(server_url("postgres"))
-    try:
-        for name in names:
-            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy')
-        yield [server_url(name) for name in names]
-        for name in names:
-            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await connection.close()
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(clone()) for _ in range(5)]
 
 
 @pytest.fixture

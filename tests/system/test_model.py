@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, ClassVar
@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from tests.support.databases import Clone
 from tests.support.node import Node, node_of_its_own
 
 PREFIX = "88.101.2001"
@@ -381,8 +382,8 @@ def written(form: str, rows: list[tuple[str, dict[str, Any]]]) -> str:
 
 
 @pytest.fixture
-def node(server_url: Callable[[str], str], template_database: str) -> Iterator[Node]:
-    with node_of_its_own(server_url, template_database, log={"requests": False}) as node:
+def node(clone: Clone) -> Iterator[Node]:
+    with node_of_its_own(clone, log={"requests": False}) as node:
         yield node
 
 

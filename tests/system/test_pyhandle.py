@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pyhandle.handleexceptions import (
 
 from tests.support.administrators import Administrator, administrator
 from tests.support.certificates import rsa_key
+from tests.support.databases import Clone
 from tests.support.node import Node, node_of_its_own
 
 
@@ -45,8 +46,8 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(server_url: Callable[[str], str], template_database: str) -> Iterator[Place]:
-    with node_of_its_own(server_url, template_database, log={"requests": False}) as node:
+def place(clone: Clone) -> Iterator[Place]:
+    with node_of_its_own(clone, log={"requests": False}) as node:
         who = asyncio.run_coroutine_threadsafe(administrator(node.world), node.loop).result(30)
         yield Place(node, who)
 

@@ -10,7 +10,7 @@ import copy
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.support.databases import Clone
 from tests.support.node import Node, node_of_its_own
 from tests.support.samples import living, samples
 
@@ -42,9 +43,9 @@ pytestmark = pytest.mark.system  # for minutes
 
 
 @pytest.fixture(scope="module")
-def node(server_url: Callable[[str], str], template_database: str) -> Iterator[Node]:
+def node(clone: Clone) -> Iterator[Node]:
     """One node for all requests of this file: they may change it as they like."""
-    with node_of_its_own(server_url, template_database, log={"requests": False}, http={"body_seconds": 2}) as node:
+    with node_of_its_own(clone, log={"requests": False}, http={"body_seconds": 2}) as node:
         yield node
 
 
