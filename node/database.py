@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import asyncpg
@@ -141,18 +141,24 @@ class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no type
             await super().close(timeout=timeout)
 
     async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
+        return await self._while_there(super().copy_records_to_table(table_name, **options))
+
+    async def copy_to_table(self, table_name: str, **options: Any) -> str:
+        return await self._while_there(super().copy_to_table(table_name, **options))
+
+    async def _while_there(self, copy: Awaitable[str]) -> str:
         lost = asyncio.Event()
 
         def note(_: object) -> None:
             lost.set()
 
         self.add_termination_listener(note)
-        copying = asyncio.ensure_future(super().copy_records_to_table(table_name, **options))
+        copying = asyncio.ensure_future(copy)
         losing = asyncio.ensure_future(lost.wait())
         try:
             await asyncio.wait({copying, losing}, timeout=self.copy_seconds, return_when=asyncio.FIRST_COMPLETED)
             if copying.done():
-                return str(copying.result())
+                return copying.result()
             self.terminate()
             raise asyncpg.ConnectionDoesNotExistError("the connection was lost or fell silent amid a COPY")
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -205,16 +205,34 @@ WIDE = "x" * 100_000
 COLUMNS = ("message_id", "stream", "kind", "body", "created_at")
 
 
-async def copy_much(pool: Pool) -> None:
+async def copy_records(pool: Pool) -> None:
     """A COPY far larger than what fits between us and the server."""
     rows = [(uuid4(), WIDE, "k", "{}", AT) for _ in range(1000)]
     async with transaction(pool) as connection:
         await connection.copy_records_to_table("outbox", columns=COLUMNS, records=rows)
 
 
-async def test_a_server_killed_amid_a_copy_is_away_and_heals(server: EmbeddedPostgres, pool: Pool) -> None:
+async def copy_octets(pool: Pool) -> None:
+    """Another, a piece at a time."""
+
+    async def rows() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield f"{uuid4()}\t{WIDE}\tk\t{{}}\t{AT}\n".encode()
+
+    async with transaction(pool) as connection:
+        await connection.copy_to_table("outbox", columns=COLUMNS, source=rows())
+
+
+COPIES = pytest.mark.parametrize("copy", [copy_records, copy_octets])
+Copy = Callable[[Pool], Coroutine[None, None, None]]
+
+
+@COPIES
+async def test_a_server_killed_amid_a_copy_is_away_and_heals(
+    server: EmbeddedPostgres, pool: Pool, copy: Copy
+) -> None:
     for pause in (0.02, 0.05, 0.1):
-        copying = asyncio.create_task(copy_much(pool))
+        copying = asyncio.create_task(copy(pool))
         await asyncio.sleep(pause)
         server.kill()
         with pytest.raises(DatabaseAway):
@@ -223,19 +241,23 @@ async def test_a_server_killed_amid_a_copy_is_away_and_heals(server: EmbeddedPos
         assert await ask(pool) == 42
 
 
+@COPIES
 async def test_a_server_that_falls_silent_amid_a_copy_is_away(
-    server: EmbeddedPostgres, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    server: EmbeddedPostgres, pool: Pool, monkeypatch: pytest.MonkeyPatch, copy: Copy
 ) -> None:
     monkeypatch.setattr(database._Session, "copy_seconds", 0.5)
-    copying = asyncio.create_task(copy_much(pool))
+    copying = asyncio.create_task(copy(pool))
     await asyncio.sleep(0.03)
     with silent(server), pytest.raises(DatabaseAway):
         await asyncio.wait_for(copying, 5)
     assert await ask(pool) == 42
 
 
-async def test_a_copy_that_is_given_up_takes_nothing_with_it(server: EmbeddedPostgres, pool: Pool) -> None:
-    copying = asyncio.create_task(copy_much(pool))
+@COPIES
+async def test_a_copy_that_is_given_up_takes_nothing_with_it(
+    server: EmbeddedPostgres, pool: Pool, copy: Copy
+) -> None:
+    copying = asyncio.create_task(copy(pool))
     await asyncio.sleep(0.03)
     copying.cancel()
     with pytest.raises(asyncio.CancelledError):
